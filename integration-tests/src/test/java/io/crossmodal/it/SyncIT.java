@@ -5,15 +5,14 @@
 package io.crossmodal.it;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import com.sun.net.httpserver.HttpServer;
 import com.sun.net.httpserver.SimpleFileServer;
+import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.trainer.data.GeoTiffWriter;
 import io.crossmodal.trainer.data.Georeference;
@@ -22,6 +21,7 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -192,6 +192,81 @@ final class SyncIT {
     return arguments;
   }
 
+  /** Notes that a scene of a source is being sent. */
+  private static void note(String index, String source, String scene) throws IOException {
+    String name = String.join("\0", "unfinished", source, "image", "");
+    String id = Sha256.hex(name.getBytes(StandardCharsets.UTF_8)).substring(0, 32);
+    call(
+        "PUT",
+        "/" + index + "/_doc/" + id + "?refresh=true",
+        "{\"origin\":{\"source\":\""
+            + source
+            + "\",\"field\":\"image\",\"empty\":true,\"unfinished\":[\""
+            + scene
+            + "\"]}}");
+  }
+
+  /** Returns which scenes are noted as being sent. */
+  private static String notes(String index) throws IOException {
+    call("POST", "/" + index + "/_refresh", null);
+    JsonObject found =
+        call(
+            "POST",
+            "/" + index + "/_search",
+            "{\"query\":{\"term\":{\"origin.empty\":true}},\"_source\":[\"origin.unfinished\"]}");
+    List<String> notes = new ArrayList<>();
+    for (JsonElement hit : found.getAsJsonObject("hits").getAsJsonArray("hits")) {
+      JsonObject source = hit.getAsJsonObject().getAsJsonObject("_source");
+      notes.add(source.getAsJsonObject("origin").get("unfinished").toString());
+    }
+    return notes.toString();
+  }
+
+  /** What one field holds of a source is not the other's. */
+  @Test
+  void twoFieldsOfOneSourceAreKeptInStepEachByItself() throws Exception {
+    Path mine = archive("both", 0, 1);
+    call(
+        "PUT",
+        "/fields",
+        "{\"mappings\":{\"properties\":{\"image\":{\"type\":\"cross_modal\",\"model\":\"scenes-tiny\"},"
+            + "\"other\":{\"type\":\"cross_modal\",\"model\":\"scenes-tiny\"},"
+            + "\"path\":{\"type\":\"keyword\"}}}}");
+    List<String> image = List.of("--data", mine.toString(), "--index", "fields", "--sync");
+    List<String> other = new ArrayList<>(image);
+    other.addAll(List.of("--field", "other"));
+    encode(0, image);
+    assertSays(encode(0, other), "2 to add, 0 to replace, 0 to finish, 0 to delete");
+    assertSays(encode(0, image), "0 to add, 0 to replace, 0 to finish, 0 to delete, 2 as they");
+    Files.delete(mine.resolve("0.jpg"));
+    assertSays(encode(0, image), "1 to delete", "1 documents deleted");
+    assertEquals("{0.jpg=1, 1.jpg=2}", scenes("fields", "path"));
+    assertSays(encode(0, other), "1 documents deleted");
+    assertEquals("{1.jpg=2}", scenes("fields", "path"));
+  }
+
+  /** What says where clouds are in a scene is no scene, and nothing that came or went. */
+  @Test
+  void aClassificationBesideASceneIsNoScene() throws Exception {
+    Path scenes = Files.createDirectories(folder.resolve("clouds"));
+    Files.write(scenes.resolve("T17_A.tif"), scene(0, 1, 4_200_000));
+    float[] classes = new float[2 * SIDE * SIDE];
+    for (int i = 0; i < classes.length; i++) {
+      classes[i] = i % (2 * SIDE) < SIDE ? 9 : 4;
+    }
+    Files.write(
+        scenes.resolve("T17_A_SCL.tif"),
+        GeoTiffWriter.write(
+            new BandImage(1, 2 * SIDE, SIDE, classes),
+            GeoTiffWriter.Values.UINT16,
+            new Georeference(32617, 2 * SIDE, SIDE, List.of(5e5, 5d, 0d, 42e5, 0d, -5d))));
+    List<String> sync =
+        cutting("--data", scenes.toString(), "--index", "clear", "--sync", "--skip-cloud", "0.6");
+    assertSays(encode(0, sync, "--create-index"), "1 to add, 0 to replace");
+    assertEquals("{T17_A.tif=1}", scenes("clear", "scene"));
+    assertSays(encode(0, sync), "0 to add, 0 to replace, 0 to finish, 0 to delete, 1 as they are");
+  }
+
   @Test
   void aSceneOfWhichAPartIsMissingIsFinished() throws Exception {
     Path scenes = Files.createDirectories(folder.resolve("tifs"));
@@ -201,14 +276,11 @@ final class SyncIT {
         cutting("--data", scenes.toString(), "--index", "cut", "--sync", "--source", "tifs");
     encode(0, sync, "--create-index");
     assertEquals("{a.tif=2, b.tif=2}", scenes("cut", "scene"));
-    JsonObject meta = call("GET", "/cut/_mapping", null);
-    assertFalse(meta.toString().contains("[\"a.tif\""), meta.toString());
+    assertEquals("[]", notes("cut"));
 
-    // As a run leaves it that was killed: noted, and some chips are not there.
-    call(
-        "PUT",
-        "/cut/_mapping",
-        "{\"_meta\":{\"own\":1,\"crossmodal_sync\":{\"tifs\":[\"a.tif\"],\"x\":[\"y\"]}}}");
+    // As runs leave it that were killed: noted, and some chips are not there.
+    note("cut", "tifs", "a.tif");
+    note("cut", "x", "y");
     call(
         "POST",
         "/cut/_delete_by_query?refresh=true&max_docs=1",
@@ -216,10 +288,7 @@ final class SyncIT {
     assertEquals("{a.tif=1, b.tif=2}", scenes("cut", "scene"));
     assertSays(encode(0, sync), "0 to add, 0 to replace, 1 to finish");
     assertEquals("{a.tif=2, b.tif=2}", scenes("cut", "scene"));
-    JsonObject left = call("GET", "/cut/_mapping", null).getAsJsonObject("cut");
-    assertEquals(
-        JsonParser.parseString("{\"own\":1,\"crossmodal_sync\":{\"x\":[\"y\"]}}"),
-        left.getAsJsonObject("mappings").get("_meta"));
+    assertEquals("[[\"y\"]]", notes("cut"));
 
     // Cut otherwise, it is another scene.
     List<String> smaller = new ArrayList<>(sync);

@@ -46,7 +46,7 @@ record EncodePortion(String application, Broadcast<Job> job, Meters meters)
     EncodeArguments arguments = executor.arguments();
     DocumentFormat format = arguments.format(executor.bundle().manifest(), told.index());
     EncodeRun.Options options = options(arguments.options(told.threads()), told);
-    ClusterClient cluster = told.client(arguments);
+    ClusterClient cluster = executor.cluster();
     Optional<IndexedDocuments> indexed =
         told.ask()
             ? Optional.of(told.index().documents(cluster, format.field(), arguments.retry()))

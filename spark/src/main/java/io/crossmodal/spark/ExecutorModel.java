@@ -8,6 +8,7 @@ import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.trainer.cli.EncodeArguments;
+import io.crossmodal.trainer.cluster.ClusterClient;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,6 +25,7 @@ final class ExecutorModel {
   private String application = "";
   private EncodeArguments arguments;
   private ModelBundle bundle;
+  private ClusterClient cluster;
   private FusionModel model;
 
   private ExecutorModel() {}
@@ -48,6 +50,7 @@ final class ExecutorModel {
       close();
       arguments = job.arguments();
       bundle = arguments.bundle();
+      cluster = job.client(arguments);
       application = id;
     }
     return work.with(this);
@@ -59,6 +62,11 @@ final class ExecutorModel {
 
   ModelBundle bundle() {
     return bundle;
+  }
+
+  /** Returns what sends documents: one for all tasks, which keeps its connections. */
+  ClusterClient cluster() {
+    return cluster;
   }
 
   /** Returns the model, with whom nobody works but the task that runs. */

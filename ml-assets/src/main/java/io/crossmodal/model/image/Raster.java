@@ -7,6 +7,7 @@ package io.crossmodal.model.image;
 import java.io.Closeable;
 import java.io.UncheckedIOException;
 import java.util.List;
+import java.util.function.IntPredicate;
 
 /**
  * A raster of any size, of which windows are read: a file with its overviews, its mask and what it
@@ -43,12 +44,24 @@ public interface Raster extends Closeable {
   /** Returns how many sizes it has, overviews and itself. */
   int levels();
 
+  /** Returns how many columns an overview has, or for 0 the image itself. */
+  int width(int level);
+
   /**
    * Returns the smallest overview whose pixels are not larger than that; 0 for the image itself.
    *
    * @param scale extent of a pixel, 1 for the image's own
    */
-  int level(double scale);
+  default int level(double scale) {
+    int level = 0;
+    for (int i = 1; i < levels(); i++) {
+      // Sides are rounded: 10,981 pixels have an overview of 5,491.
+      if ((double) width() / width(i) <= scale * 1.01) {
+        level = i;
+      }
+    }
+    return level;
+  }
 
   /**
    * Returns whether each pixel of a window has data, since the raster has neither opacity nor a
@@ -84,5 +97,30 @@ public interface Raster extends Closeable {
    * @param bands without opacity; NaN where there is no data
    * @param noData share of the pixels that no band has data of, or that mask or opacity hide
    */
-  record Values(BandImage bands, double noData) {}
+  record Values(BandImage bands, double noData) {
+    /**
+     * Returns bands of an image.
+     *
+     * @param kept their numbers
+     * @param shown of a pixel, counted row by row: whether it is seen; what a mask leaves out has
+     *     no data, as GDAL has it
+     */
+    public static Values of(BandImage all, int[] kept, IntPredicate shown) {
+      int area = all.width() * all.height();
+      float[] values = new float[kept.length * area];
+      int missing = 0;
+      for (int i = 0; i < area; i++) {
+        boolean seen = shown.test(i);
+        boolean any = false;
+        for (int band = 0; band < kept.length; band++) {
+          float value = seen ? all.values()[kept[band] * area + i] : Float.NaN;
+          values[band * area + i] = value;
+          any |= Float.isFinite(value);
+        }
+        missing += any ? 0 : 1;
+      }
+      return new Values(
+          new BandImage(kept.length, all.width(), all.height(), values), (double) missing / area);
+    }
+  }
 }

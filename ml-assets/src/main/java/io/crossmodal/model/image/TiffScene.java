@@ -212,15 +212,8 @@ public final class TiffScene implements TiffHeader, Raster {
   }
 
   @Override
-  public int level(double scale) {
-    int level = 0;
-    for (int i = 1; i < levels.size(); i++) {
-      // Sides are rounded: 10,981 pixels have an overview of 5,491.
-      if ((double) width() / levels.get(i).tiff.width <= scale * 1.01) {
-        level = i;
-      }
-    }
-    return level;
+  public int width(int level) {
+    return levels.get(level).tiff.width;
   }
 
   /** What is read of a level: a window of it, and every so many columns and rows of that. */
@@ -262,22 +255,12 @@ public final class TiffScene implements TiffHeader, Raster {
     float[] mask =
         cut.level.mask == null ? null : read(cut.level.mask, Optional.empty(), cut).values();
     int[] kept = IntStream.range(0, all.bands()).filter(band -> band != opacity).toArray();
-    float[] values = new float[kept.length * area];
-    int missing = 0;
-    for (int i = 0; i < area; i++) {
-      // What a mask leaves out is not valid, as GDAL has it; NaN is never above 0.
-      boolean shown =
-          (opacity < 0 || all.values()[opacity * area + i] > 0) && (mask == null || mask[i] > 0);
-      boolean any = false;
-      for (int band = 0; band < kept.length; band++) {
-        float value = shown ? all.values()[kept[band] * area + i] : Float.NaN;
-        values[band * area + i] = value;
-        any |= Float.isFinite(value);
-      }
-      missing += any ? 0 : 1;
-    }
-    return new Values(
-        new BandImage(kept.length, all.width(), all.height(), values), (double) missing / area);
+    // NaN is never above 0.
+    return Values.of(
+        all,
+        kept,
+        i ->
+            (opacity < 0 || all.values()[opacity * area + i] > 0) && (mask == null || mask[i] > 0));
   }
 
   private static BandImage read(Level level, Optional<Double> noData, Cut cut) {

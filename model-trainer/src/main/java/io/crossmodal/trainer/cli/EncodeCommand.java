@@ -108,7 +108,7 @@ final class EncodeCommand implements Callable<Integer> {
     checkContradictions(syncing.isPresent(), cutting.isPresent() || !all.look().key().isEmpty());
     if (stac.catalogue().isPresent()) {
       try (AssetFiles files = stac.files(retry)) {
-        Archive archive = stac.archive(retry, files);
+        Archive archive = stac.archive(retry, cutting.flatMap(Cutting::clouds), files);
         SourceImages none =
             new SourceImages("items", List.of(), archive.problems(), List.of(), Map.of());
         return deliver(
@@ -171,11 +171,13 @@ final class EncodeCommand implements Callable<Integer> {
     boolean planned = sync.mode().filter(mode -> mode == SyncArguments.Mode.PLAN).isPresent();
     if (planned && arguments.isYetToBeMade(cluster, target.index)) {
       // A plan changes nothing, so it makes no index either.
-      OwnedDocuments none = sync.none(arguments.retry(), stac.catalogue(), arguments.data());
+      DocumentFormat format = arguments.format(manifest);
+      OwnedDocuments none =
+          sync.none(format.field(), arguments.retry(), stac.catalogue(), arguments.data());
       return work()
           .sync(
               job,
-              arguments.format(manifest),
+              format,
               SyncArguments.Mode.PLAN,
               false,
               none,
@@ -189,7 +191,13 @@ final class EncodeCommand implements Callable<Integer> {
     EncodeRun.SinkFactory sinks = arguments.bulk(index.bulk(cluster), format);
     if (sync.mode().isPresent()) {
       OwnedDocuments owned =
-          sync.owned(cluster, index, arguments.retry(), stac.catalogue(), arguments.data());
+          sync.owned(
+              cluster,
+              index,
+              format.field(),
+              arguments.retry(),
+              stac.catalogue(),
+              arguments.data());
       return work().sync(kept, format, sync.mode().get(), sync.deletesAnyway(), owned, sinks);
     }
     if (job.archive().isPresent() || job.stored().isPresent()) {

@@ -60,7 +60,7 @@ final class SceneArguments {
       paramLabel = "SHARE",
       description =
           "leave out chips of which a larger share is cloud, by Sentinel-2's scene classification"
-              + " beside the scene, or --cloud-band; documents have the field cloud. 1 leaves out"
+              + " beside the scene, the asset scl of a STAC item, or --cloud-band; documents have the field cloud. 1 leaves out"
               + " none")
   private Double skipCloud;
 
@@ -69,7 +69,8 @@ final class SceneArguments {
       paramLabel = "PATTERN",
       description =
           "--skip-cloud: the scene classification, from the scene's folder, such as"
-              + " ../R20m/*_SCL_20m.jp2 (default: where Sentinel-2's products and COGs have it)")
+              + " ../R20m/*_SCL_20m.jp2, or with --stac the asset's name (default: where"
+              + " Sentinel-2's products, COGs and catalogues have it)")
   private String classes;
 
   @Option(

@@ -11,6 +11,7 @@ import io.crossmodal.trainer.data.stac.HttpFiles;
 import io.crossmodal.trainer.data.stac.Spool;
 import io.crossmodal.trainer.data.stac.StacReader;
 import io.crossmodal.trainer.encode.Archive;
+import io.crossmodal.trainer.encode.Clouds;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -85,12 +86,17 @@ final class StacArguments {
     return new HttpFiles(retry, IDLE);
   }
 
-  /** Lists the catalogue. */
-  Archive archive(Retry retry, AssetFiles files) throws IOException, InterruptedException {
+  /**
+   * Lists the catalogue.
+   *
+   * @param clouds how they are told in its scenes
+   */
+  Archive archive(Retry retry, Optional<Clouds> clouds, AssetFiles files)
+      throws IOException, InterruptedException {
     // Refuses what is none before anything is read.
     AssetChoice choice = new AssetChoice(assets);
     StacReader.Listing listing =
         StacReader.read(catalogue, Optional.ofNullable(search), http(retry), files.items());
-    return Archive.of(listing, choice, files);
+    return Archive.of(listing, choice, clouds, files);
   }
 }

@@ -58,17 +58,22 @@ final class SyncArguments {
 
   /** Returns what an index has of the source. */
   OwnedDocuments owned(
-      ClusterClient cluster, TargetIndex index, Retry retry, Optional<String> catalogue, Path data)
+      ClusterClient cluster,
+      TargetIndex index,
+      String field,
+      Retry retry,
+      Optional<String> catalogue,
+      Path data)
       throws IOException, InterruptedException {
     if (mode == Mode.APPLY) {
       index.addProvenance(cluster);
     }
-    return new OwnedDocuments(cluster, index, name(catalogue, data), retry);
+    return new OwnedDocuments(cluster, index, name(catalogue, data), field, retry);
   }
 
   /** Returns what an index that is yet to be made has of it: nothing. */
-  OwnedDocuments none(Retry retry, Optional<String> catalogue, Path data) {
-    return OwnedDocuments.none(name(catalogue, data), retry);
+  OwnedDocuments none(String field, Retry retry, Optional<String> catalogue, Path data) {
+    return OwnedDocuments.none(name(catalogue, data), field, retry);
   }
 
   private String name(Optional<String> catalogue, Path data) {

@@ -53,35 +53,39 @@ public final class Archive {
    * Returns the items of a catalogue.
    *
    * @param choice of their assets; an item without them is a problem
+   * @param clouds how they are told; an item on a server needs an asset that says it
    * @param files brings them here; closed by whoever made it
    */
-  public static Archive of(StacReader.Listing listing, AssetChoice choice, AssetFiles files) {
+  public static Archive of(
+      StacReader.Listing listing, AssetChoice choice, Optional<Clouds> clouds, AssetFiles files) {
+    Items all = new Items(listing.items(), choice, clouds, files);
     BitSet usable = new BitSet();
     List<String> problems = new ArrayList<>(listing.problems());
     for (int i = 0; i < listing.items().size(); i++) {
       StacItem item = listing.items().get(i);
       try {
-        List<Asset> unused = choice.of(item);
+        Candidate unused = all.of(item);
         usable.set(i);
       } catch (IllegalArgumentException e) {
         problems.add("item " + item.name() + " " + e.getMessage());
       }
     }
-    return new Archive(
-        new Items(listing.items(), usable.stream().toArray(), choice, files), problems);
+    all.usable = usable.stream().toArray();
+    return new Archive(all, problems);
   }
 
   /** Items as candidates, each made of what the list on the disk has when it is asked for. */
   private static final class Items extends AbstractList<Candidate> implements RandomAccess {
     private final List<StacItem> items;
-    private final int[] usable;
     private final AssetChoice choice;
+    private final Optional<Clouds> clouds;
     private final AssetFiles files;
+    private int[] usable = {};
 
-    Items(List<StacItem> items, int[] usable, AssetChoice choice, AssetFiles files) {
+    Items(List<StacItem> items, AssetChoice choice, Optional<Clouds> clouds, AssetFiles files) {
       this.items = items;
-      this.usable = usable;
       this.choice = choice;
+      this.clouds = clouds;
       this.files = files;
     }
 
@@ -92,8 +96,18 @@ public final class Archive {
 
     @Override
     public Candidate get(int index) {
-      StacItem item = items.get(usable[index]);
-      return new Candidate.Item(item, choice.of(item), files);
+      return of(items.get(usable[index]));
+    }
+
+    /**
+     * Returns an item as a candidate.
+     *
+     * @throws IllegalArgumentException when it has not the assets that are needed
+     */
+    Candidate of(StacItem item) {
+      List<Asset> assets = choice.of(item);
+      return new Candidate.Item(
+          item, assets, clouds.flatMap(how -> how.asset(item, assets)), files);
     }
   }
 

@@ -288,13 +288,7 @@ public final class ArchivePass implements Closeable {
         return new Turn(null, new ArchiveElement.Known(this, candidate));
       }
       fetched = candidate.fetch();
-      Scenes scenes =
-          Scenes.plan(
-              List.of(fetched.image()),
-              plan.cutting().orElseThrow(),
-              plan.bundle(),
-              plan.sensor(),
-              plan.look());
+      Scenes scenes = Scenes.plan(fetched, plan);
       scenes.unplaced().forEach(line -> unplaced.add(candidate.name() + ": " + line));
       if (scenes.problems().isEmpty()) {
         return new Turn(new Opened(candidate, fetched, scenes, stamp, whole), null);

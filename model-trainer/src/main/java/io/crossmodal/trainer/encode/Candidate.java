@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** A picture or scene of an archive, whose files are brought here when its turn comes. */
 interface Candidate {
@@ -54,9 +55,10 @@ interface Candidate {
    * Files that are here.
    *
    * @param image with these files
+   * @param classes what says where clouds are, where that does not lie beside the image
    * @param lease ends when they are not needed any more
    */
-  record Fetched(SourceImage image, Closeable lease) {}
+  record Fetched(SourceImage image, Optional<Path> classes, Closeable lease) {}
 
   /**
    * Brings its files here.
@@ -149,7 +151,7 @@ interface Candidate {
 
     @Override
     public Fetched fetch() {
-      return new Fetched(image, () -> {});
+      return new Fetched(image, Optional.empty(), () -> {});
     }
   }
 
@@ -157,8 +159,15 @@ interface Candidate {
    * An item of a STAC catalogue.
    *
    * @param assets that are encoded: one, or one a band
+   * @param classes the asset that says where clouds are, where they are looked at by one
    */
-  record Item(StacItem item, List<Asset> assets, AssetFiles files) implements Candidate {
+  record Item(StacItem item, List<Asset> assets, Optional<Asset> classes, AssetFiles files)
+      implements Candidate {
+    /** All files that documents are made of. */
+    private List<Asset> looked() {
+      return Stream.concat(assets.stream(), classes.stream()).toList();
+    }
+
     @Override
     public String name() {
       return item.name();
@@ -166,25 +175,25 @@ interface Candidate {
 
     @Override
     public String version() throws IOException, InterruptedException {
-      return keys() + " " + files.version(item, assets);
+      return keys() + " " + files.version(item, looked());
     }
 
     @Override
     public boolean isDigested() {
-      return assets.stream().noneMatch(asset -> asset.isRemote() && asset.checksum().isEmpty());
+      return looked().stream().noneMatch(asset -> asset.isRemote() && asset.checksum().isEmpty());
     }
 
     @Override
     public String stamp() throws IOException, InterruptedException {
       StringBuilder text = new StringBuilder("stac\0" + name() + "\0" + item.updated());
-      for (Asset asset : assets) {
+      for (Asset asset : looked()) {
         text.append("\0").append(asset.href());
         if (asset.checksum().isEmpty() && !asset.isRemote()) {
           text.append(PictureFile.stamp(Path.of(asset.href())));
         }
       }
-      if (AssetFiles.isChecksummed(assets) || assets.stream().allMatch(Asset::isRemote)) {
-        text.append("\0").append(files.version(item, assets));
+      if (AssetFiles.isChecksummed(looked()) || looked().stream().allMatch(Asset::isRemote)) {
+        text.append("\0").append(files.version(item, looked()));
       }
       return ContentId.shortened(text.toString());
     }
@@ -223,8 +232,8 @@ interface Candidate {
 
     @Override
     public Fetched fetch() throws IOException, InterruptedException {
-      AssetFiles.Fetched fetched = files.fetch(assets);
-      return new Fetched(image(fetched.file()), fetched);
+      AssetFiles.Fetched fetched = files.fetch(assets, classes);
+      return new Fetched(image(fetched.file()), fetched.beside(), fetched);
     }
   }
 }

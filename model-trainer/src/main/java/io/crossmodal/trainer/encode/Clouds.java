@@ -8,6 +8,9 @@ import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.Window;
 import io.crossmodal.trainer.data.Georeference;
+import io.crossmodal.trainer.data.stac.AssetChoice;
+import io.crossmodal.trainer.data.stac.StacItem;
+import io.crossmodal.trainer.data.stac.StacItem.Asset;
 import io.crossmodal.trainer.raster.RasterFile;
 import io.crossmodal.trainer.raster.Rasters;
 import java.io.IOException;
@@ -26,7 +29,8 @@ import java.util.Optional;
  *
  * @param most share of a chip's pixels with data that may be cloud, 0 to 1
  * @param classes where the classification lies: a path from the scene's folder, whose last part may
- *     have * and ?; empty: where Sentinel-2's products and their COGs have it
+ *     have * and ?, or the key of an asset; empty: where Sentinel-2's products, their COGs and
+ *     their catalogues have it
  * @param band of the scene, counted from 0, where what is above 0 is cloud; -1: the classification
  *     says it
  */
@@ -56,13 +60,39 @@ public record Clouds(double most, Optional<String> classes, int band) {
   }
 
   /**
+   * Returns the asset that says what is cloud in an item; empty where a band of the scene says it,
+   * or a file beside it may.
+   *
+   * @param assets that the scene is made of
+   * @throws IllegalArgumentException when there is none, and the scene lies where nothing is beside
+   *     it
+   */
+  Optional<Asset> asset(StacItem item, List<Asset> assets) {
+    if (band >= 0) {
+      return Optional.empty();
+    }
+    Optional<Asset> found = AssetChoice.classification(item, classes);
+    if (found.isEmpty() && assets.stream().anyMatch(Asset::isRemote)) {
+      throw new IllegalArgumentException(
+          "has no asset ["
+              + classes.orElse("scl")
+              + "] that says what is cloud; it has "
+              + AssetChoice.keys(item)
+              + ": --scl names one, --cloud-band a band of the scene");
+    }
+    return found;
+  }
+
+  /**
    * Returns the classification of a scene; empty where a band of its own says what is cloud.
    *
    * @param scene its path
+   * @param given where it is known to lie; empty: it is looked for beside the scene
    * @param file it, open
    * @throws ImageFormatException when there is none, several fit, or it covers other ground
    */
-  Optional<Path> find(Path scene, RasterFile file, Rasters rasters) throws IOException {
+  Optional<Path> find(Path scene, Optional<Path> given, RasterFile file, Rasters rasters)
+      throws IOException {
     if (band >= 0) {
       if (band >= file.raster().bands()) {
         throw new ImageFormatException(
@@ -72,6 +102,10 @@ public record Clouds(double most, Optional<String> classes, int band) {
                 + ", counted from 1");
       }
       return Optional.empty();
+    }
+    if (given.isPresent()) {
+      check(file, given.get(), rasters);
+      return given;
     }
     List<String> patterns = classes.map(List::of).orElse(USUAL);
     for (String pattern : patterns) {

@@ -24,8 +24,9 @@ import java.util.TreeSet;
 import java.util.stream.IntStream;
 
 /**
- * What an index holds of one source: which scenes, made from what, page by page; and what takes
- * them out of it. Documents of other sources, or of none, are neither seen nor touched.
+ * What an index holds of one source in one field: which scenes, made from what, page by page; and
+ * what takes them out of it. Documents of other sources or fields, or of none, are neither seen nor
+ * touched.
  */
 public final class OwnedDocuments {
   /** Scenes of a page, and of a request that deletes. */
@@ -36,16 +37,15 @@ public final class OwnedDocuments {
   /** Deleting many documents takes a while. */
   private static final Duration TIMEOUT = Duration.ofMinutes(30);
 
-  /** Key of the mapping's {@code _meta}: by source, the scenes that are being sent. */
-  private static final String UNFINISHED = "crossmodal_sync";
-
-  private static final String FIELD = DocumentFormat.ORIGIN + ".";
+  private static final String ORIGIN = DocumentFormat.ORIGIN + ".";
+  private static final int NOT_FOUND = 404;
 
   /** Null where there is no index yet. */
   private final ClusterClient cluster;
 
   private final String path;
   private final String source;
+  private final String field;
   private final Retry retry;
 
   /**
@@ -53,28 +53,38 @@ public final class OwnedDocuments {
    *
    * @param index whose documents have the fields of {@link TargetIndex#addProvenance}
    * @param source its name
+   * @param field that its pictures are kept in
    */
-  public OwnedDocuments(ClusterClient cluster, TargetIndex index, String source, Retry retry) {
-    this(cluster, TargetIndex.path(index.name()), source, retry);
+  public OwnedDocuments(
+      ClusterClient cluster, TargetIndex index, String source, String field, Retry retry) {
+    this(cluster, TargetIndex.path(index.name()), source, field, retry);
   }
 
-  private OwnedDocuments(ClusterClient cluster, String path, String source, Retry retry) {
+  private OwnedDocuments(
+      ClusterClient cluster, String path, String source, String field, Retry retry) {
     if (source.isBlank()) {
       throw new IllegalArgumentException("a source needs a name");
     }
     this.cluster = cluster;
     this.path = path;
     this.source = source;
+    this.field = field;
     this.retry = retry;
   }
 
   /** Returns a view, for a plan, of an index that is yet to be made: it has nothing. */
-  public static OwnedDocuments none(String source, Retry retry) {
-    return new OwnedDocuments(null, "", source, retry);
+  public static OwnedDocuments none(String source, String field, Retry retry) {
+    return new OwnedDocuments(null, "", source, field, retry);
   }
 
-  String source() {
-    return source;
+  /**
+   * Returns how documents of a scene say whose they are.
+   *
+   * @param checksum of what they are made from
+   * @param made names how
+   */
+  Owner owner(String scene, String checksum, String made) {
+    return new Owner(source, field, scene, checksum, made);
   }
 
   /**
@@ -112,19 +122,16 @@ public final class OwnedDocuments {
       JsonArray names = new JsonArray();
       some.forEach(owner -> names.add(owner.scene()));
       JsonArray which = new JsonArray();
-      which.add(object("terms", object(FIELD + ProvenanceFields.SCENE, names)));
+      which.add(object("terms", object(ORIGIN + ProvenanceFields.SCENE, names)));
       Set<Owner> there = new HashSet<>();
       visit(which, group -> there.add(group.owner()));
       for (Owner owner : some) {
         if (!there.contains(owner)) {
-          JsonObject origin = new JsonObject();
-          origin.addProperty(ProvenanceFields.SOURCE, owner.source());
+          JsonObject origin = bare();
           origin.addProperty(ProvenanceFields.SCENE, owner.scene());
           origin.addProperty(ProvenanceFields.CHECKSUM, owner.checksum());
           origin.addProperty(ProvenanceFields.MADE, owner.made());
-          origin.addProperty(ProvenanceFields.EMPTY, true);
-          String id = ContentId.shortened("empty\0" + source + "\0" + owner.scene());
-          call("PUT", path + "/_doc/" + id, object(DocumentFormat.ORIGIN, origin));
+          call("PUT", document("empty", owner.scene()), object(DocumentFormat.ORIGIN, origin));
           marked++;
         }
       }
@@ -132,8 +139,24 @@ public final class OwnedDocuments {
     return marked;
   }
 
+  /** Returns the origin of a document that has no picture. */
+  private JsonObject bare() {
+    JsonObject origin = new JsonObject();
+    origin.addProperty(ProvenanceFields.SOURCE, source);
+    origin.addProperty(ProvenanceFields.FIELD, field);
+    origin.addProperty(ProvenanceFields.EMPTY, true);
+    return origin;
+  }
+
+  /** Returns the path of such a document. */
+  private String document(String kind, String scene) {
+    String name = String.join("\0", kind, source, field, scene);
+    return path + "/_doc/" + ContentId.shortened(name);
+  }
+
   private void visit(JsonArray which, Visitor visitor) throws IOException, InterruptedException {
     which.add(term(ProvenanceFields.SOURCE, source));
+    which.add(term(ProvenanceFields.FIELD, field));
     JsonElement after = null;
     do {
       JsonObject page = page(which, after);
@@ -141,8 +164,7 @@ public final class OwnedDocuments {
         JsonObject bucket = element.getAsJsonObject();
         JsonObject key = bucket.getAsJsonObject("key");
         Owner owner =
-            new Owner(
-                source,
+            owner(
                 key.get(ProvenanceFields.SCENE).getAsString(),
                 key.get(ProvenanceFields.CHECKSUM).getAsString(),
                 key.get(ProvenanceFields.MADE).getAsString());
@@ -157,7 +179,7 @@ public final class OwnedDocuments {
     JsonArray sources = new JsonArray();
     for (String field :
         List.of(ProvenanceFields.SCENE, ProvenanceFields.CHECKSUM, ProvenanceFields.MADE)) {
-      sources.add(object(field, object("terms", object("field", FIELD + field))));
+      sources.add(object(field, object("terms", object("field", ORIGIN + field))));
     }
     JsonObject composite = new JsonObject();
     composite.addProperty("size", PAGE);
@@ -217,7 +239,7 @@ public final class OwnedDocuments {
     for (List<String> some : parts(List.copyOf(scenes))) {
       JsonArray names = new JsonArray();
       some.forEach(names::add);
-      deleted += delete(object("terms", object(FIELD + ProvenanceFields.SCENE, names)));
+      deleted += delete(object("terms", object(ORIGIN + ProvenanceFields.SCENE, names)));
     }
     return deleted;
   }
@@ -232,6 +254,7 @@ public final class OwnedDocuments {
   private long delete(JsonObject which) throws IOException, InterruptedException {
     JsonArray filter = new JsonArray();
     filter.add(term(ProvenanceFields.SOURCE, source));
+    filter.add(term(ProvenanceFields.FIELD, field));
     filter.add(which);
     JsonObject body = object("query", object("bool", object("filter", filter)));
     // What was sent anew meanwhile, under the same id, is no conflict: it stays.
@@ -247,52 +270,56 @@ public final class OwnedDocuments {
 
   /** Returns the scenes that an earlier run began to send and did not finish. */
   Set<String> unfinished() throws IOException, InterruptedException {
-    JsonElement scenes = cluster == null ? null : sources(meta()).get(source);
     Set<String> names = new TreeSet<>();
-    if (scenes != null) {
-      scenes.getAsJsonArray().forEach(name -> names.add(name.getAsString()));
+    if (cluster != null) {
+      String target = document("unfinished", "");
+      Response response = send("GET", target, null);
+      if (response.status() != NOT_FOUND) {
+        JsonObject origin =
+            accepted("GET", target, response)
+                .getAsJsonObject("_source")
+                .getAsJsonObject(DocumentFormat.ORIGIN);
+        origin
+            .getAsJsonArray(ProvenanceFields.UNFINISHED)
+            .forEach(name -> names.add(name.getAsString()));
+      }
     }
     return names;
   }
 
-  /** Notes which scenes are being sent, in the place of those that were. */
+  /**
+   * Notes which scenes are being sent, in the place of those that were: in a document of the source
+   * and field, which runs of others do not touch.
+   */
   void setUnfinished(Set<String> scenes) throws IOException, InterruptedException {
-    JsonObject meta = meta();
-    JsonObject sources = sources(meta);
+    String target = document("unfinished", "");
     if (scenes.isEmpty()) {
-      sources.remove(source);
-    } else {
-      JsonArray names = new JsonArray();
-      scenes.forEach(names::add);
-      sources.add(source, names);
+      Response response = send("DELETE", target, null);
+      if (response.status() != NOT_FOUND) {
+        accepted("DELETE", target, response);
+      }
+      return;
     }
-    meta.add(UNFINISHED, sources);
-    call("PUT", path + "/_mapping", object("_meta", meta));
-  }
-
-  private static JsonObject sources(JsonObject meta) {
-    return meta.has(UNFINISHED) ? meta.getAsJsonObject(UNFINISHED) : new JsonObject();
-  }
-
-  private JsonObject meta() throws IOException, InterruptedException {
-    JsonObject indices = call("GET", path + "/_mapping", null);
-    if (indices.size() != 1) {
-      throw new IllegalArgumentException(
-          "--sync keeps one index in step; the alias stands for " + indices.keySet());
-    }
-    JsonObject mappings =
-        indices
-            .get(indices.keySet().iterator().next())
-            .getAsJsonObject()
-            .getAsJsonObject("mappings");
-    return mappings.has("_meta") ? mappings.getAsJsonObject("_meta") : new JsonObject();
+    JsonArray names = new JsonArray();
+    scenes.forEach(names::add);
+    JsonObject origin = bare();
+    origin.add(ProvenanceFields.UNFINISHED, names);
+    call("PUT", target, object(DocumentFormat.ORIGIN, origin));
   }
 
   private JsonObject call(String method, String target, JsonObject body)
       throws IOException, InterruptedException {
+    return accepted(method, target, send(method, target, body));
+  }
+
+  private Response send(String method, String target, JsonObject body)
+      throws IOException, InterruptedException {
     byte[] json = body == null ? new byte[0] : body.toString().getBytes(StandardCharsets.UTF_8);
     // Asked twice, each does what it does once.
-    Response response = retry.untilAnswered(() -> cluster.send(method, target, json, TIMEOUT));
+    return retry.untilAnswered(() -> cluster.send(method, target, json, TIMEOUT));
+  }
+
+  private JsonObject accepted(String method, String target, Response response) throws IOException {
     if (response.status() >= 300) {
       throw cluster.refused(method, target, response);
     }
@@ -300,7 +327,7 @@ public final class OwnedDocuments {
   }
 
   private static JsonObject term(String field, String value) {
-    return object("term", object(FIELD + field, new JsonPrimitive(value)));
+    return object("term", object(ORIGIN + field, new JsonPrimitive(value)));
   }
 
   private static JsonObject object(String name, String value) {

@@ -40,13 +40,15 @@ record Provenance(
    * What {@code --sync} compares.
    *
    * @param source name of the source that owns the document
+   * @param field that the document has for it
    * @param scene name of the picture or scene in the source
    * @param checksum of what it was made from
    * @param made names how: model, windows and colours
    */
-  record Owner(String source, String scene, String checksum, String made) {
+  record Owner(String source, String field, String scene, String checksum, String made) {
     Owner {
       Objects.requireNonNull(source, "source");
+      Objects.requireNonNull(field, "field");
       Objects.requireNonNull(scene, "scene");
       Objects.requireNonNull(checksum, "checksum");
       Objects.requireNonNull(made, "made");

@@ -18,12 +18,16 @@ import java.util.Optional;
  */
 final class ProvenanceFields {
   static final String SOURCE = "source";
+  static final String FIELD = "field";
   static final String SCENE = "scene";
   static final String CHECKSUM = "checksum";
   static final String MADE = "made";
 
-  /** True in the only document of a scene of which no chip was kept. */
+  /** True in documents without a picture, such as the only one of a scene without a kept chip. */
   static final String EMPTY = "empty";
+
+  /** Scenes that are being sent. */
+  static final String UNFINISHED = "unfinished";
 
   private ProvenanceFields() {}
 
@@ -38,7 +42,8 @@ final class ProvenanceFields {
     if (provenance.owner().isPresent()) {
       Provenance.Owner owner = provenance.owner().get();
       json.name(DocumentFormat.ORIGIN).beginObject();
-      json.name(SOURCE).value(owner.source()).name(SCENE).value(owner.scene());
+      json.name(SOURCE).value(owner.source()).name(FIELD).value(owner.field());
+      json.name(SCENE).value(owner.scene());
       json.name(CHECKSUM).value(owner.checksum()).name(MADE).value(owner.made()).endObject();
     }
   }
@@ -97,10 +102,7 @@ final class ProvenanceFields {
         List.of("id", "collection", "assets", "platform", "constellation", "instruments")) {
       stac.add(keyword, TargetIndex.type("keyword"));
     }
-    JsonObject link = TargetIndex.type("keyword");
-    link.addProperty("index", false);
-    link.addProperty("doc_values", false);
-    stac.add("href", link);
+    stac.add("href", kept());
     for (String date : List.of("datetime", "start_datetime", "end_datetime")) {
       stac.add(date, TargetIndex.type("date"));
     }
@@ -108,14 +110,23 @@ final class ProvenanceFields {
     stac.add("eo:cloud_cover", TargetIndex.type("float"));
     stac.add("proj:epsg", TargetIndex.type("integer"));
     JsonObject origin = new JsonObject();
-    for (String keyword : List.of(SOURCE, SCENE, CHECKSUM, MADE)) {
+    for (String keyword : List.of(SOURCE, FIELD, SCENE, CHECKSUM, MADE)) {
       origin.add(keyword, TargetIndex.type("keyword"));
     }
     origin.add(EMPTY, TargetIndex.type("boolean"));
+    origin.add(UNFINISHED, kept());
     JsonObject properties = new JsonObject();
     properties.add(DocumentFormat.STAC, object(stac));
     properties.add(DocumentFormat.ORIGIN, object(origin));
     return properties;
+  }
+
+  /** Returns the type of what is in the source alone. */
+  private static JsonObject kept() {
+    JsonObject kept = TargetIndex.type("keyword");
+    kept.addProperty("index", false);
+    kept.addProperty("doc_values", false);
+    return kept;
   }
 
   private static JsonObject object(JsonObject properties) {

@@ -64,11 +64,13 @@ record ScenePlan(
   /**
    * Reads a scene's header.
    *
+   * @param classes its classification, where that does not lie beside it
    * @param unplaced told why it is cut without a place, though it says that it has one
    * @throws IllegalArgumentException when it cannot be cut so
    */
   static ScenePlan read(
       SourceImage image,
+      Optional<Path> classes,
       Rasters rasters,
       Cutting cutting,
       PictureReader reader,
@@ -89,10 +91,10 @@ record ScenePlan(
         place = Optional.empty();
         unplaced.accept(path + ": " + e.getMessage());
       }
-      Optional<Path> classes =
+      Optional<Path> found =
           cutting.clouds().isEmpty()
               ? Optional.empty()
-              : cutting.clouds().get().find(path, scene, rasters);
+              : cutting.clouds().get().find(path, classes, scene, rasters);
       Cutting.Grid grid = cutting.grid(scene.raster().width(), scene.raster().height(), pixel);
       OptionalDouble resolution =
           cutting.resolution().isPresent() || pixel.isEmpty()
@@ -105,7 +107,7 @@ record ScenePlan(
       return new ScenePlan(
           image,
           scene.files(),
-          classes,
+          found,
           place,
           grid,
           scene.raster().level(grid.scale()),

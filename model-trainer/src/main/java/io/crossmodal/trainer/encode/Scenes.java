@@ -70,7 +70,24 @@ public final class Scenes implements Closeable {
    */
   public static Scenes plan(
       List<SourceImage> images, Cutting cutting, ModelBundle bundle, String sensor, Look look) {
-    PictureReader reader = EncodeRun.reader(bundle, sensor, look);
+    return plan(images, Optional.empty(), cutting, EncodeRun.reader(bundle, sensor, look));
+  }
+
+  /**
+   * Reads the header of one scene.
+   *
+   * @param scene its files, and what says where clouds are in it
+   */
+  static Scenes plan(Candidate.Fetched scene, Archive.Plan plan) {
+    return plan(
+        List.of(scene.image()),
+        scene.classes(),
+        plan.cutting().orElseThrow(),
+        EncodeRun.reader(plan.bundle(), plan.sensor(), plan.look()));
+  }
+
+  private static Scenes plan(
+      List<SourceImage> images, Optional<Path> given, Cutting cutting, PictureReader reader) {
     Scenes scenes = new Scenes(cutting);
     Map<Path, String> refused = new LinkedHashMap<>();
     for (SourceImage image : images) {
@@ -82,7 +99,7 @@ public final class Scenes implements Closeable {
       }
       try {
         scenes.plans.add(
-            ScenePlan.read(image, scenes.rasters, cutting, reader, scenes.unplaced::add));
+            ScenePlan.read(image, given, scenes.rasters, cutting, reader, scenes.unplaced::add));
       } catch (IllegalArgumentException e) {
         refused.put(image.place(), e.getMessage());
       } catch (IOException | UncheckedIOException e) {

@@ -156,17 +156,15 @@ public final class StoredEmbeddings implements Closeable {
       List<Document> waiting = new ArrayList<>();
       int known = 0;
       int done = 0;
-      for (Optional<GeoRow> row = reader.next(); row.isPresent(); row = reader.next()) {
+      while (done < reader.size()) {
         done++;
-        try {
-          Document document = EmbeddingTable.document(row.get(), format);
-          if (journal.holds(document.id())) {
-            known++;
-          } else {
-            waiting.add(document);
-          }
-        } catch (IllegalArgumentException e) {
-          handing.problem("row " + done + ": " + e.getMessage());
+        Optional<Document> document = document(done, format, handing);
+        if (document.isEmpty()) {
+          handing.check();
+        } else if (journal.holds(document.get().id())) {
+          known++;
+        } else {
+          waiting.add(document.get());
         }
         if (waiting.size() == request) {
           sink.send(List.copyOf(waiting));
@@ -183,6 +181,24 @@ public final class StoredEmbeddings implements Closeable {
       handing.check();
       progress.accept(done);
       return handing.summary(known);
+    }
+  }
+
+  /** Returns the document of the next row; empty where it is refused, which is a problem. */
+  private Optional<Document> document(int number, DocumentFormat format, Handing handing)
+      throws IOException {
+    GeoRow row;
+    try {
+      row = reader.next().orElseThrow();
+    } catch (GeoParquetReader.RowException e) {
+      handing.problem("row " + number + ": " + e.getMessage());
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(EmbeddingTable.document(row, format));
+    } catch (IllegalArgumentException e) {
+      handing.problem("row " + number + ": " + e.getMessage());
+      return Optional.empty();
     }
   }
 

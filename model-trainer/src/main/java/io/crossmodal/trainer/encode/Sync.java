@@ -25,11 +25,11 @@ import java.util.function.Consumer;
 /**
  * Keeps the documents of one source in step with it: what came is added, what changed is replaced,
  * what went is deleted. A scene's new documents are there before its old ones go. Which scenes are
- * being sent stands in the mapping, so that one of which a killed run sent a part is sent again, by
+ * being sent is noted in the index, so that one of which a killed run sent a part is sent again, by
  * whoever runs next.
  */
 public final class Sync {
-  /** Scenes between two notes in the mapping. */
+  /** Scenes between two notes. */
   private static final int NOTED_TOGETHER = 16;
 
   private final Archive archive;
@@ -87,7 +87,7 @@ public final class Sync {
           // Its documents would have the same ids.
           repeated++;
         } else {
-          listed.put(candidate.name(), new Owner(index.source(), candidate.name(), version, made));
+          listed.put(candidate.name(), index.owner(candidate.name(), version, made));
         }
       } catch (IOException e) {
         problems.add(candidate.name() + ": " + EncodeRun.reason(e));

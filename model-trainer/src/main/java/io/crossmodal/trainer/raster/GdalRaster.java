@@ -29,28 +29,6 @@ import java.util.stream.IntStream;
  * JPEG 2000. Thread-safe.
  */
 final class GdalRaster implements RasterFile, Raster {
-  /** Types that a TIFF of this project's reader has too, with the bytes of a sample. */
-  private static final Map<String, Integer> TYPES =
-      Map.of(
-          "Byte",
-          1,
-          "Int8",
-          1,
-          GdalHeader.SIGNED_BYTE,
-          1,
-          "UInt16",
-          2,
-          "Int16",
-          2,
-          "UInt32",
-          4,
-          "Int32",
-          4,
-          "Float32",
-          4,
-          "Float64",
-          8);
-
   private static final Map<String, String> KINDS =
       Map.of(
           "Byte", "unsigned numbers of 8 bits",
@@ -62,6 +40,9 @@ final class GdalRaster implements RasterFile, Raster {
 
   /** Of a part, where a window is not larger itself. */
   private static final long PART_BYTES = 24L << 20;
+
+  /** A window beyond that, of which only some columns and rows are asked for, is not read whole. */
+  private static final long LARGE_BYTES = 64L << 20;
 
   /** What a part's file has beside its samples: its header, and the places of its strips. */
   private static final long OVERHEAD = 4L << 20;
@@ -119,6 +100,17 @@ final class GdalRaster implements RasterFile, Raster {
     return opacity >= 0 && band > opacity ? band - 1 : band;
   }
 
+  /** Returns the bytes of a sample, of types that a TIFF of this project's reader has; else 0. */
+  private static int size(String type) {
+    return switch (type) {
+      case "Byte", "Int8", GdalHeader.SIGNED_BYTE -> 1;
+      case "UInt16", "Int16" -> 2;
+      case "UInt32", "Int32", "Float32" -> 4;
+      case "Float64" -> 8;
+      default -> 0;
+    };
+  }
+
   /** Returns the type that samples are read as. */
   private String type() {
     List<String> types = header.bands().stream().map(GdalHeader.Band::type).distinct().toList();
@@ -127,7 +119,7 @@ final class GdalRaster implements RasterFile, Raster {
           "complex numbers, " + types + "; gdal_calc or SNAP makes amplitude or power of them");
     }
     if (types.size() == 1) {
-      return TYPES.containsKey(types.get(0)) ? types.get(0) : "Float64";
+      return size(types.get(0)) > 0 ? types.get(0) : "Float64";
     }
     return types.stream().allMatch(name -> name.equals("Byte") || name.equals("UInt16"))
         ? "UInt16"
@@ -241,14 +233,8 @@ final class GdalRaster implements RasterFile, Raster {
   }
 
   @Override
-  public int level(double scale) {
-    int level = 0;
-    for (int i = 1; i < levels.size(); i++) {
-      if ((double) width() / levels.get(i).width() <= scale * 1.01) {
-        level = i;
-      }
-    }
-    return level;
+  public int width(int level) {
+    return levels.get(level).width();
   }
 
   /** Returns about the same window of a level, in its own pixels. */
@@ -275,9 +261,23 @@ final class GdalRaster implements RasterFile, Raster {
   @Override
   public Values values(int level, Window window, int most) {
     Window there = there(level, window);
+    if (bytes(there) > LARGE_BYTES && Math.max(there.width(), there.height()) > most) {
+      return shrunken(level, there, most);
+    }
     PartCache.Part part = part(level, there);
     Values all = part.scene().values(0, part.within(there), most);
     return isMasked() ? masked(all.bands()) : all;
+  }
+
+  /** Returns every so many columns and rows of a window, the others of which GDAL leaves out. */
+  private Values shrunken(int level, Window there, int most) {
+    int width = Math.ceilDiv(there.width(), Math.ceilDiv(there.width(), most));
+    int height = Math.ceilDiv(there.height(), Math.ceilDiv(there.height(), most));
+    Window all = new Window(0, 0, width, height);
+    List<String> size =
+        List.of("-outsize", Integer.toString(width), Integer.toString(height), "-r", "nearest");
+    Values values = load(level, there, size, bytes(all)).values(0, all, most);
+    return isMasked() ? masked(values.bands()) : values;
   }
 
   private boolean isMasked() {
@@ -288,25 +288,13 @@ final class GdalRaster implements RasterFile, Raster {
   private static Values masked(BandImage all) {
     int area = all.width() * all.height();
     int bands = all.bands() - 1;
-    float[] values = new float[bands * area];
-    int missing = 0;
-    for (int i = 0; i < area; i++) {
-      boolean shown = all.values()[bands * area + i] > 0;
-      boolean any = false;
-      for (int band = 0; band < bands; band++) {
-        float value = shown ? all.values()[band * area + i] : Float.NaN;
-        values[band * area + i] = value;
-        any |= Float.isFinite(value);
-      }
-      missing += any ? 0 : 1;
-    }
-    return new Values(
-        new BandImage(bands, all.width(), all.height(), values), (double) missing / area);
+    return Values.of(
+        all, IntStream.range(0, bands).toArray(), i -> all.values()[bands * area + i] > 0);
   }
 
   private long bytes(Window window) {
     int samples = header.bands().size() + (isMasked() ? 1 : 0);
-    return (long) window.width() * window.height() * samples * TYPES.get(type);
+    return (long) window.width() * window.height() * samples * size(type);
   }
 
   /** Rows or columns that parts are made of. */
@@ -364,11 +352,21 @@ final class GdalRaster implements RasterFile, Raster {
   }
 
   private TiffScene load(int level, Window window) {
-    List<String> options =
-        new ArrayList<>(
-            type.equals(GdalHeader.SIGNED_BYTE)
-                ? List.of("-ot", "Byte", "-co", "PIXELTYPE=SIGNEDBYTE")
-                : List.of("-ot", type));
+    return load(level, window, List.of(), bytes(window));
+  }
+
+  /**
+   * Reads a part.
+   *
+   * @param more options of gdal_translate
+   * @param bytes of its samples
+   */
+  private TiffScene load(int level, Window window, List<String> more, long bytes) {
+    List<String> options = new ArrayList<>(more);
+    options.addAll(
+        type.equals(GdalHeader.SIGNED_BYTE)
+            ? List.of("-ot", "Byte", "-co", "PIXELTYPE=SIGNEDBYTE")
+            : List.of("-ot", type));
     if (level > 0) {
       options.addAll(List.of("-oo", "OVERVIEW_LEVEL=" + (level - 1)));
     }
@@ -383,7 +381,7 @@ final class GdalRaster implements RasterFile, Raster {
       options.add(Integer.toString(number));
     }
     try {
-      return TiffScene.of(gdal.part(path, options, bytes(window) + OVERHEAD));
+      return TiffScene.of(gdal.part(path, options, bytes + OVERHEAD));
     } catch (IOException e) {
       throw new UncheckedIOException(e.getMessage(), e);
     }

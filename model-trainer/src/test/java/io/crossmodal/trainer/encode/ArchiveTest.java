@@ -26,9 +26,11 @@ import io.crossmodal.trainer.data.stac.HttpFiles;
 import io.crossmodal.trainer.data.stac.MoodyServer;
 import io.crossmodal.trainer.data.stac.Spool;
 import io.crossmodal.trainer.data.stac.StacReader;
+import io.crossmodal.trainer.raster.Rasters;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -206,7 +208,7 @@ final class ArchiveTest {
       StacReader.Listing listing =
           StacReader.read(
               server.at("/items.json").toString(), Optional.empty(), http, files.items());
-      Archive archive = Archive.of(listing, choice, files);
+      Archive archive = Archive.of(listing, choice, cutting.flatMap(Cutting::clouds), files);
       assertEquals(List.of(), archive.problems());
       Archive.Plan plan = new Archive.Plan(cutting, model.bundle(), "rgb", LOOK);
       try (ArchivePass pass = archive.pass(plan, journal)) {
@@ -341,6 +343,72 @@ final class ArchiveTest {
     assertEquals(4, documents("out").size());
   }
 
+  /** A classification of 20 metres, whose left half is one class and whose right half another. */
+  private static byte[] classes(int left, int right) {
+    float[] values = new float[32 * 64];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = i % 64 < 32 ? left : right;
+    }
+    return GeoTiffWriter.write(
+        new BandImage(1, 64, 32, values),
+        GeoTiffWriter.Values.UINT16,
+        new Georeference(32633, 64, 32, List.of(499_900d, 20d, 0d, 5_342_400d, 0d, -20d)));
+  }
+
+  private static Optional<Cutting> clear(Optional<String> classes) {
+    return Optional.of(
+        new Cutting(
+            64,
+            64,
+            false,
+            OptionalDouble.empty(),
+            0.5,
+            Optional.of(new Clouds(0.6, classes, -1)),
+            Rasters.Choice.AUTO));
+  }
+
+  /** An item says itself where its clouds are. */
+  @Test
+  void theClassificationOfAnItemIsFetchedWithIt() throws Exception {
+    server.put("/a.tif", scene(1));
+    server.put("/a_scl.tif", classes(9, 4));
+    items(
+        item("a", "/a.tif", sha256(scene(1)))
+            .replace("\"assets\": {", "\"assets\": {\"SCL\": {\"href\": \"/a_scl.tif\"}, "));
+    EncodeRun.Summary summary = run("out", clear(Optional.empty()), 0);
+    assertEquals(1, summary.kept());
+    assertEquals(1, summary.empty());
+    JsonObject kept = documents("out").get(0);
+    assertEquals("[64,0,64,64]", kept.get("window").toString());
+    assertEquals(0, kept.get("cloud").getAsDouble());
+    assertEquals(1, run("out", clear(Optional.empty()), 0).known());
+    assertEquals(1, fetched("/a_scl.tif"), "done as a whole");
+
+    server.put("/a_scl.tif", classes(4, 4));
+    assertEquals(1, run("out", clear(Optional.empty()), 0).kept(), "its clouds were corrected");
+    assertEquals(2, documents("out").size());
+    server.put("/a_scl.tif", "no picture");
+    String problem = run("bad", clear(Optional.empty()), 1).problems().get(0);
+    assertTrue(problem.contains("/a_scl.tif is no picture"), problem);
+  }
+
+  @Test
+  void anItemOnAServerNeedsAClassificationOfItsOwn() throws Exception {
+    items(item("a", "/a.tif", ""));
+    try (AssetFiles files = new AssetFiles(http, Spool.in(folder.resolve("spool"), 1 << 20))) {
+      StacReader.Listing listing =
+          StacReader.read(
+              server.at("/items.json").toString(), Optional.empty(), http, files.items());
+      Archive archive =
+          Archive.of(listing, choice, Optional.of(new Clouds(0.6, Optional.empty(), -1)), files);
+      assertEquals(0, archive.size());
+      String problem = archive.problems().get(0);
+      assertTrue(problem.startsWith("item s2/a has no asset [scl]"), problem);
+      Optional<Clouds> band = Optional.of(new Clouds(0.6, Optional.empty(), 3));
+      assertEquals(1, Archive.of(listing, choice, band, files).size());
+    }
+  }
+
   /** A scene that is done is cut again where other chips of it are asked for. */
   @Test
   void aSceneIsDoneAsItWasCut() throws Exception {
@@ -392,6 +460,37 @@ final class ArchiveTest {
     List<JsonObject> found = documents("back");
     for (int i = 0; i < expected.size(); i++) {
       assertEquals(expected.get(i), found.get(i));
+    }
+  }
+
+  /** A row that another tool spoilt is a problem, as a picture that cannot be read is. */
+  @Test
+  void aRowThatIsRefusedIsLeftOut() throws Exception {
+    server.put("/a.tif", scene(1));
+    items(item("a", "/a.tif", ""));
+    Path table = folder.resolve("table.parquet");
+    run(chips(), 0, Journal.none(), listener -> new GeoParquetSink(table, format, listener));
+    // WKB, little endian: a polygon of one ring of five corners.
+    String polygon = "\001\003\0\0\0\001\0\0\0\005\0\0\0";
+    String bytes = Files.readString(table, StandardCharsets.ISO_8859_1);
+    int first = bytes.indexOf(polygon);
+    assertTrue(first > 0 && bytes.indexOf(polygon, first + 1) > 0);
+    for (char kind : new char[] {2, 99}) {
+      String spoilt = bytes.substring(0, first + 1) + kind + bytes.substring(first + 2);
+      Files.writeString(table, spoilt, StandardCharsets.ISO_8859_1);
+      try (StoredEmbeddings stored = StoredEmbeddings.open(table)) {
+        Path back = folder.resolve("back" + (int) kind);
+        EncodeRun.Summary summary =
+            stored.run(
+                format,
+                Journal.none(),
+                1,
+                listener -> NdjsonSink.file(back, 0, format, listener),
+                done -> {});
+        assertEquals(1, summary.kept());
+        String problem = summary.problems().get(0);
+        assertTrue(problem.startsWith("row 1: its geometry is "), problem);
+      }
     }
   }
 

@@ -72,9 +72,9 @@ final class SyncTest {
           String answer =
               path.endsWith("/_search")
                   ? "{\"aggregations\": {\"scenes\": {\"buckets\": []}}}"
-                  : path.endsWith("/_mapping") ? "{\"archive\": {\"mappings\": {}}}" : "{}";
+                  : "{}";
           byte[] bytes = answer.getBytes(StandardCharsets.UTF_8);
-          int status = away.getAndDecrement() > 0 ? 503 : 200;
+          int status = away.getAndDecrement() > 0 ? 503 : path.contains("/_doc/") ? 404 : 200;
           exchange.sendResponseHeaders(status, bytes.length);
           exchange.getResponseBody().write(bytes);
           exchange.close();
@@ -99,7 +99,10 @@ final class SyncTest {
             "rgb",
             Look.PLAIN);
     return Sync.compare(
-        archive, plan, TokenForm.INT8, new OwnedDocuments(cluster, index, "mine", PATIENT));
+        archive,
+        plan,
+        TokenForm.INT8,
+        new OwnedDocuments(cluster, index, "mine", "image", PATIENT));
   }
 
   private static String item(String id) {
@@ -134,7 +137,7 @@ final class SyncTest {
                   MoodyServer.patience(Duration.ofSeconds(10), new ArrayList<>()),
                   Duration.ofMinutes(1)),
               files.items());
-      Sync sync = compare(Archive.of(listing, new AssetChoice(List.of()), files));
+      Sync sync = compare(Archive.of(listing, new AssetChoice(List.of()), Optional.empty(), files));
       assertEquals(2, sync.size(), sync.summary());
     }
   }
@@ -161,7 +164,8 @@ final class SyncTest {
             "rgb",
             Look.PLAIN);
     Sync sync =
-        Sync.compare(archive("a.png"), plan, TokenForm.INT8, OwnedDocuments.none("mine", PATIENT));
+        Sync.compare(
+            archive("a.png"), plan, TokenForm.INT8, OwnedDocuments.none("mine", "image", PATIENT));
     List<String> told = new ArrayList<>();
     sync.tell(told::add);
     assertEquals("add a.png", told.get(0));

@@ -12,6 +12,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.sun.management.ThreadMXBean;
 import com.sun.net.httpserver.HttpServer;
 import io.crossmodal.model.fixtures.Gdal;
 import io.crossmodal.model.fixtures.Seeds;
@@ -26,6 +27,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
+import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -369,6 +371,25 @@ class GdalRasterTest {
               ImageFormatException.class,
               () -> rasters.open(Path.of("/vsis3/bucket/2024/none.tif")));
       assertTrue(missing.getMessage().contains("none.tif"), missing.getMessage());
+    }
+  }
+
+  /** Of a scene without overviews that is looked at as a whole, most is never read into memory. */
+  @Test
+  void aLargeWindowIsReadAsSmallAsItIsAskedFor() throws Exception {
+    Path large = folder.resolve("large.vrt");
+    Gdal.translate(source, large, "-of VRT -outsize 8000 6000");
+    FloatBuffer expected = raw(large, "-outsize 100 100 -r nearest");
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    try (RasterFile file = Rasters.of(Rasters.Choice.GDAL).open(large)) {
+      long before = threads.getCurrentThreadAllocatedBytes();
+      BandImage found = file.raster().values(0, new Window(0, 0, 8000, 6000), 100).bands();
+      long allocated = threads.getCurrentThreadAllocatedBytes() - before;
+      assertTrue(allocated < 32 << 20, allocated + " bytes for " + found.width() + " columns");
+      assertEquals(List.of(100, 100), List.of(found.width(), found.height()));
+      for (int i = 0; i < found.values().length; i++) {
+        assertEquals(expected.get(i), found.values()[i], 0, "value " + i);
+      }
     }
   }
 

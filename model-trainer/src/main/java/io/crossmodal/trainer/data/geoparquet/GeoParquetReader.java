@@ -85,9 +85,23 @@ public final class GeoParquetReader implements Closeable {
     return Optional.ofNullable(file.getFileMetaData().getKeyValueMetaData().get(key));
   }
 
+  /** A row holds what none of its kind has; the next one can be read. */
+  public static final class RowException extends IllegalArgumentException {
+    private static final long serialVersionUID = 1L;
+
+    RowException(String message) {
+      super(message);
+    }
+
+    RowException(String message, Exception cause) {
+      super(message, cause);
+    }
+  }
+
   /**
    * Returns the next row; empty behind the last.
    *
+   * @throws RowException when the row is refused
    * @throws IllegalArgumentException when the file is damaged, or a column holds something else
    */
   public Optional<GeoRow> next() throws IOException {
@@ -105,14 +119,14 @@ public final class GeoParquetReader implements Closeable {
       }
       left--;
       return Optional.of(row(records.read()));
+    } catch (RowException e) {
+      throw e;
     } catch (RuntimeException e) {
       throw damaged(path, e);
-    } catch (ParseException e) {
-      throw new IllegalArgumentException(path + " has a geometry that is no WKB", e);
     }
   }
 
-  private GeoRow row(Group group) throws ParseException {
+  private GeoRow row(Group group) {
     Map<String, Object> values = new HashMap<>();
     for (Column column : columns) {
       if (has(group, column.name())) {
@@ -121,9 +135,17 @@ public final class GeoParquetReader implements Closeable {
     }
     List<List<double[]>> polygons =
         has(group, Column.GEOMETRY)
-            ? polygons(wkb.read(group.getBinary(Column.GEOMETRY, 0).getBytes()))
+            ? polygons(geometry(group.getBinary(Column.GEOMETRY, 0).getBytes()))
             : List.of();
     return new GeoRow(values, polygons);
+  }
+
+  private Geometry geometry(byte[] bytes) {
+    try {
+      return wkb.read(bytes);
+    } catch (ParseException | IllegalArgumentException e) {
+      throw new RowException("its geometry is no WKB: " + e.getMessage(), e);
+    }
   }
 
   private static boolean has(Group group, String name) {
@@ -210,16 +232,15 @@ public final class GeoParquetReader implements Closeable {
 
   private static List<List<double[]>> polygons(Geometry geometry) {
     if (!(geometry instanceof Polygon || geometry instanceof MultiPolygon)) {
-      throw new IllegalArgumentException(
-          "a geometry is a " + geometry.getGeometryType() + " where polygons are expected");
+      throw new RowException(
+          "its geometry is a " + geometry.getGeometryType() + " where polygons are expected");
     }
     List<List<double[]>> rings = new ArrayList<>();
     for (int i = 0; i < geometry.getNumGeometries(); i++) {
       List<double[]> ring = new ArrayList<>();
       Polygon polygon = (Polygon) geometry.getGeometryN(i);
       if (polygon.getNumInteriorRing() > 0) {
-        throw new IllegalArgumentException(
-            "a geometry has holes, which no footprint of a picture has");
+        throw new RowException("its geometry has holes, which no footprint of a picture has");
       }
       for (Coordinate at : polygon.getExteriorRing().getCoordinates()) {
         ring.add(new double[] {at.x, at.y});

@@ -8,6 +8,7 @@ import io.crossmodal.trainer.data.stac.StacItem.Asset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.Predicate;
 
 /**
@@ -22,6 +23,9 @@ public record AssetChoice(List<String> names) {
 
   /** Roles and keys that are looked for where nothing was said, the best first. */
   private static final List<String> USUAL = List.of("visual", "data", "overview", "thumbnail");
+
+  /** What catalogues of Sentinel-2 call its scene classification. */
+  private static final List<String> CLASSIFICATIONS = List.of("scl", "scl_20m");
 
   public AssetChoice {
     names = List.copyOf(names);
@@ -46,6 +50,21 @@ public record AssetChoice(List<String> names) {
       chosen.add(named(item, name));
     }
     return chosen;
+  }
+
+  /**
+   * Returns the asset that says what is cloud in an item; empty where it has none.
+   *
+   * @param name its key; empty: as catalogues of Sentinel-2 call it, in upper or lower case
+   */
+  public static Optional<Asset> classification(StacItem item, Optional<String> name) {
+    return item.assets().stream()
+        .filter(
+            asset ->
+                name.map(asset.key()::equals)
+                    .orElseGet(
+                        () -> CLASSIFICATIONS.contains(asset.key().toLowerCase(Locale.ROOT))))
+        .findFirst();
   }
 
   private static Asset named(StacItem item, String name) {
@@ -86,7 +105,8 @@ public record AssetChoice(List<String> names) {
     return item.assets().stream().filter(meant.and(AssetChoice::isPicture)).toList();
   }
 
-  private static List<String> keys(StacItem item) {
+  /** Returns the names of the assets, for messages. */
+  public static List<String> keys(StacItem item) {
     return item.assets().stream().map(Asset::key).limit(20).toList();
   }
 

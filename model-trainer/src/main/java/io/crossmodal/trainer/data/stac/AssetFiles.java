@@ -20,9 +20,11 @@ import java.util.EnumSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Brings assets to files of this machine. Thread-safe. */
 public final class AssetFiles implements Closeable {
@@ -72,8 +74,9 @@ public final class AssetFiles implements Closeable {
    * A picture or scene that lies here, until it is closed.
    *
    * @param file the asset, or the stack of several
+   * @param beside what was fetched with it
    */
-  public record Fetched(Path file, Closeable lease) implements Closeable {
+  public record Fetched(Path file, Optional<Path> beside, Closeable lease) implements Closeable {
     @Override
     public void close() throws IOException {
       lease.close();
@@ -84,23 +87,35 @@ public final class AssetFiles implements Closeable {
    * Fetches assets; those that are files already stay where they are. Several are the bands of one
    * scene.
    *
+   * @param beside one more, which is a file of its own, such as a mask
    * @throws IOException when one cannot be fetched whole, saying why
    * @throws io.crossmodal.model.image.ImageFormatException when several make no stack
    */
-  public Fetched fetch(List<Asset> assets) throws IOException, InterruptedException {
+  public Fetched fetch(List<Asset> assets, Optional<Asset> beside)
+      throws IOException, InterruptedException {
     long expected = 0;
-    for (Asset asset : assets) {
+    for (Asset asset : all(assets, beside)) {
       if (asset.isRemote()) {
         OptionalLong size =
             asset.size().isPresent() ? asset.size() : http.head(asset.href()).length();
         expected += size.orElse(0);
       }
     }
-    Spool.Lease lease = spool.lease(expected);
+    try {
+      return fetch(assets, beside, spool.lease(expected));
+    } catch (Spool.FullException e) {
+      // Servers had not said how much they send: once more, when all of the room is there.
+      return fetch(assets, beside, spool.leaseAll());
+    }
+  }
+
+  private Fetched fetch(List<Asset> assets, Optional<Asset> beside, Spool.Lease lease)
+      throws IOException, InterruptedException {
+    List<Asset> all = all(assets, beside);
     try {
       List<Path> files = new ArrayList<>();
       long before = 0;
-      for (Asset asset : assets) {
+      for (Asset asset : all) {
         if (asset.isRemote()) {
           Path file = lease.file(suffix(asset));
           long others = before;
@@ -112,11 +127,19 @@ public final class AssetFiles implements Closeable {
           files.add(Path.of(asset.href()));
         }
       }
-      return new Fetched(files.size() == 1 ? files.get(0) : stack(files, lease, before), lease);
+      List<Path> bands = files.subList(0, assets.size());
+      return new Fetched(
+          bands.size() == 1 ? bands.get(0) : stack(bands, lease, before),
+          beside.map(last -> files.get(assets.size())),
+          lease);
     } catch (IOException | InterruptedException | RuntimeException e) {
       lease.close();
       throw e;
     }
+  }
+
+  private static List<Asset> all(List<Asset> assets, Optional<Asset> beside) {
+    return Stream.concat(assets.stream(), beside.stream()).toList();
   }
 
   private static Path stack(List<Path> files, Spool.Lease lease, long before) throws IOException {

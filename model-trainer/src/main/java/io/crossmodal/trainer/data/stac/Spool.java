@@ -25,6 +25,10 @@ public final class Spool implements Closeable {
   private final long limit;
   private long used;
   private int leases;
+
+  /** Who waits for all of the room; no other gets any meanwhile. */
+  private int greedy;
+
   private int files;
 
   /** Where the process is ended in the middle, nothing is left either. */
@@ -54,15 +58,14 @@ public final class Spool implements Closeable {
   /**
    * Waits until there is room for files.
    *
-   * @param bytes of all that the lease will hold; 0 where that is not known, then it grows while
-   *     there is room
+   * @param bytes of all that the lease will hold; 0 where that is not known, then it grows
    * @throws IOException when there will never be
    */
   synchronized Lease lease(long bytes) throws IOException, InterruptedException {
     if (bytes > limit) {
       throw tooLarge(bytes);
     }
-    while (leases > 0 && used + bytes > limit) {
+    while (leases > 0 && (greedy > 0 || used + bytes > limit)) {
       wait();
     }
     long free = Files.getFileStore(folder).getUsableSpace();
@@ -79,6 +82,31 @@ public final class Spool implements Closeable {
     leases++;
     used += bytes;
     return new Lease(bytes);
+  }
+
+  /** Waits until nobody else has any room, and takes all of it. */
+  synchronized Lease leaseAll() throws InterruptedException {
+    greedy++;
+    try {
+      while (leases > 0) {
+        wait();
+      }
+    } finally {
+      greedy--;
+      notifyAll();
+    }
+    leases++;
+    used = limit;
+    return new Lease(limit);
+  }
+
+  /** Others have what would be needed now. */
+  static final class FullException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    FullException() {
+      super("others have the room of the spool");
+    }
   }
 
   private IOException tooLarge(long bytes) {
@@ -121,13 +149,17 @@ public final class Spool implements Closeable {
     /**
      * Takes room for so many bytes in all.
      *
-     * @throws IOException when there is none
+     * @throws FullException when there is none now
+     * @throws IOException when there will never be
      */
     void grow(long bytes) throws IOException {
       synchronized (Spool.this) {
+        if (bytes > limit) {
+          throw tooLarge(bytes);
+        }
         if (bytes > reserved) {
           if (used + bytes - reserved > limit) {
-            throw tooLarge(bytes);
+            throw new FullException();
           }
           used += bytes - reserved;
           reserved = bytes;

@@ -20,9 +20,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -195,16 +197,18 @@ final class HttpFilesTest {
     try (AssetFiles files = new AssetFiles(http, Spool.in(folder, 1 << 20))) {
       String checksum = "1220" + Sha256.hex(CONTENT);
       try (AssetFiles.Fetched fetched =
-          files.fetch(List.of(asset("/scene.tif", checksum, OptionalLong.empty())))) {
+          files.fetch(
+              List.of(asset("/scene.tif", checksum, OptionalLong.empty())), Optional.empty())) {
         assertArrayEquals(CONTENT, Files.readAllBytes(fetched.file()));
       }
       assertEquals(List.of(), spooled());
       List<Asset> other =
           List.of(asset("/scene.tif", "1220" + Sha256.hex(new byte[1]), OptionalLong.empty()));
-      IOException e = assertThrows(IOException.class, () -> files.fetch(other));
+      IOException e = assertThrows(IOException.class, () -> files.fetch(other, Optional.empty()));
       assertTrue(e.getMessage().contains("file:checksum"), e.getMessage());
       List<Asset> shorter = List.of(asset("/scene.tif", "", OptionalLong.of(3)));
-      IOException size = assertThrows(IOException.class, () -> files.fetch(shorter));
+      IOException size =
+          assertThrows(IOException.class, () -> files.fetch(shorter, Optional.empty()));
       assertTrue(
           size.getMessage().contains("300000 bytes where its item says 3"), size.getMessage());
       assertEquals(List.of(), spooled());
@@ -223,7 +227,7 @@ final class HttpFilesTest {
       server.put(path, raster.getBytes(StandardCharsets.UTF_8));
       try (AssetFiles files = new AssetFiles(http, Spool.in(folder, 1 << 20))) {
         List<Asset> asset = List.of(asset(path, "", OptionalLong.empty()));
-        IOException e = assertThrows(IOException.class, () -> files.fetch(asset));
+        IOException e = assertThrows(IOException.class, () -> files.fetch(asset, Optional.empty()));
         assertTrue(e.getMessage().contains(path + " is no picture of its own pixels"), "" + e);
         assertEquals(List.of(), spooled());
       }
@@ -235,7 +239,7 @@ final class HttpFilesTest {
     server.put("/scene.tif", CONTENT);
     List<Asset> asset = List.of(asset("/scene.tif", "", OptionalLong.empty()));
     try (AssetFiles files = new AssetFiles(http, Spool.in(folder, 100_000))) {
-      IOException e = assertThrows(IOException.class, () -> files.fetch(asset));
+      IOException e = assertThrows(IOException.class, () -> files.fetch(asset, Optional.empty()));
       assertTrue(e.getMessage().contains("raise --spool-limit"), e.getMessage());
     }
     // A server that does not say beforehand how much it sends.
@@ -277,13 +281,74 @@ final class HttpFilesTest {
     }
   }
 
+  /** What a server does not say beforehand waits, too, until others have let go. */
+  @Test
+  void whatGrowsWaitsForRoom() throws Exception {
+    server.put("/scene.tif", CONTENT);
+    server.refuseHead("/scene.tif");
+    CountDownLatch asked = new CountDownLatch(1);
+    server.once(
+        "/scene.tif",
+        (exchange, content) -> {
+          asked.countDown();
+          exchange.sendResponseHeaders(200, 0);
+          exchange.getResponseBody().write(content);
+        });
+    Spool spool = Spool.in(folder, CONTENT.length);
+    Spool.Lease other = spool.lease(1);
+    List<Asset> asset = List.of(asset("/scene.tif", "", OptionalLong.empty()));
+    try (AssetFiles files = new AssetFiles(http, spool)) {
+      CompletableFuture<byte[]> fetched =
+          CompletableFuture.supplyAsync(
+              () -> {
+                try (AssetFiles.Fetched here = files.fetch(asset, Optional.empty())) {
+                  return Files.readAllBytes(here.file());
+                } catch (IOException | InterruptedException e) {
+                  throw new CompletionException(e);
+                }
+              });
+      asked.await();
+      while (spooled().stream().anyMatch(name -> name.endsWith(".tif"))) {
+        Thread.onSpinWait();
+      }
+      other.close();
+      assertArrayEquals(CONTENT, fetched.get());
+    }
+  }
+
+  @Test
+  void roomIsRefusedOrWaitedFor() throws Exception {
+    try (Spool spool = Spool.in(folder, 1000)) {
+      Spool.Lease first = spool.lease(600);
+      Spool.Lease second = spool.lease(0);
+      second.grow(400);
+      assertThrows(Spool.FullException.class, () -> second.grow(401));
+      second.close();
+      CompletableFuture<Spool.Lease> all =
+          CompletableFuture.supplyAsync(
+              () -> {
+                try {
+                  return spool.leaseAll();
+                } catch (InterruptedException e) {
+                  throw new CompletionException(e);
+                }
+              });
+      first.close();
+      all.get().grow(1000);
+      IOException e = assertThrows(IOException.class, () -> all.get().grow(1001));
+      assertTrue(e.getMessage().contains("raise --spool-limit"), e.getMessage());
+      all.get().close();
+      spool.lease(1000).close();
+    }
+  }
+
   @Test
   void filesOfThisMachineStayWhereTheyAre() throws Exception {
     Path own = Files.write(folder.resolve("own.tif"), CONTENT);
     URI href = own.toUri();
     Asset asset = new Asset("visual", href, "", List.of(), "", OptionalLong.empty());
     try (AssetFiles files = new AssetFiles(http, Spool.in(folder.resolve("spool"), 1))) {
-      AssetFiles.Fetched fetched = files.fetch(List.of(asset));
+      AssetFiles.Fetched fetched = files.fetch(List.of(asset), Optional.empty());
       fetched.close();
       assertEquals(own, fetched.file());
     }

@@ -21,6 +21,7 @@ import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -37,6 +38,7 @@ public final class MoodyServer implements Closeable {
   private final ExecutorService threads = Executors.newCachedThreadPool();
   private final Map<String, byte[]> contents = new ConcurrentHashMap<>();
   private final Map<String, Deque<Mood>> moods = new ConcurrentHashMap<>();
+  private final Set<String> headless = ConcurrentHashMap.newKeySet();
   private final List<String> requests = Collections.synchronizedList(new ArrayList<>());
 
   /** Starts it, empty. */
@@ -60,6 +62,11 @@ public final class MoodyServer implements Closeable {
   /** Serves a text. */
   public void put(String path, String content) {
     put(path, content.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Answers HEAD of a path with 405, as a signature that is good for GET alone makes it. */
+  void refuseHead(String path) {
+    headless.add(path);
   }
 
   /** Answers the next request with that path, other than HEAD, so. */
@@ -115,7 +122,10 @@ public final class MoodyServer implements Closeable {
       byte[] content = contents.get(exchange.getRequestURI().toString());
       content = content == null ? contents.get(path) : content;
       Deque<Mood> waiting = moods.get(path);
-      if (waiting != null && !waiting.isEmpty() && !exchange.getRequestMethod().equals("HEAD")) {
+      boolean head = exchange.getRequestMethod().equals("HEAD");
+      if (head && headless.contains(path)) {
+        exchange.sendResponseHeaders(405, -1);
+      } else if (waiting != null && !waiting.isEmpty() && !head) {
         waiting.remove().answer(exchange, content);
       } else if (content == null) {
         exchange.sendResponseHeaders(404, -1);
