@@ -133,6 +133,13 @@ final class SyncIT {
     String all = "{0.jpg=1, 1.jpg=1, 2.jpg=1, 3.jpg=1, 8.jpg=1, 9.jpg=1}";
     assertEquals(all, scenes("kept", "path"));
     assertSays(encode(0, sync), "0 to add, 0 to replace, 0 to finish, 0 to delete, 4 as they are");
+    // Documents of earlier versions do not name their field.
+    call(
+        "POST",
+        "/kept/_update_by_query?refresh=true",
+        "{\"query\":{\"exists\":{\"field\":\"origin.field\"}},\"script\":{\"source\":"
+            + "\"ctx._source.origin.remove('field')\"}}");
+    assertSays(encode(0, sync), "0 to add, 0 to replace, 0 to finish, 0 to delete, 4 as they are");
 
     Files.delete(mine.resolve("0.jpg"));
     copy(5, mine.resolve("1.jpg"));

@@ -183,7 +183,7 @@ const tests = {
         mappings: {
           properties: {
             image: { type: "cross_modal", spaces: { text_tokens: 1, image_tokens: { rgb: 2 } } },
-            meta: { properties: { site: { type: "keyword" } } },
+            meta: { properties: { site: { type: "keyword" }, link: { type: "keyword", index: false, doc_values: false } } },
             thumbnail: { type: "binary" },
           },
         },

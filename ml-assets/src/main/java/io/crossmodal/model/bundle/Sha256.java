@@ -33,7 +33,15 @@ public final class Sha256 {
 
   /** The digest of a file, which is not held in memory, in hexadecimal. */
   public static String hex(Path file) throws IOException {
-    MessageDigest digest = digest();
+    return hex(digest(), file);
+  }
+
+  /**
+   * The digest of a file by another function, in hexadecimal.
+   *
+   * @param digest of that function, empty
+   */
+  public static String hex(MessageDigest digest, Path file) throws IOException {
     try (OutputStream digesting = new DigestOutputStream(OutputStream.nullOutputStream(), digest)) {
       Files.copy(file, digesting);
     }

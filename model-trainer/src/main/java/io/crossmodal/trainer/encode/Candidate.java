@@ -31,10 +31,12 @@ interface Candidate {
   String version() throws IOException, InterruptedException;
 
   /**
-   * Returns whether the version is made of digests of bytes alone, so that two of one version have
-   * the same bytes. What a server says of a file is no such digest.
+   * Returns what two of the same bytes share, of which documents have the same ids; empty where
+   * that is not known: what a server says of a file is no digest.
+   *
+   * @param version that {@link #version} returned
    */
-  boolean isDigested();
+  Optional<String> bytes(String version) throws IOException, InterruptedException;
 
   /**
    * Returns a name of 128 bits that changes with its files; found faster than {@link #version}
@@ -92,8 +94,10 @@ interface Candidate {
     }
 
     @Override
-    public boolean isDigested() {
-      return image.files().stream().noneMatch(Rasters::isName);
+    public Optional<String> bytes(String version) {
+      return image.files().stream().anyMatch(Rasters::isName)
+          ? Optional.empty()
+          : Optional.of(version);
     }
 
     @Override
@@ -179,21 +183,27 @@ interface Candidate {
     }
 
     @Override
-    public boolean isDigested() {
-      return looked().stream().noneMatch(asset -> asset.isRemote() && asset.checksum().isEmpty());
+    public Optional<String> bytes(String version) throws IOException, InterruptedException {
+      boolean digested =
+          assets.stream().noneMatch(asset -> asset.isRemote() && asset.checksum().isEmpty());
+      if (!digested || content().isPresent()) {
+        return Optional.empty();
+      }
+      return Optional.of(classes.isEmpty() ? version : keys() + " " + files.version(item, assets));
     }
 
     @Override
     public String stamp() throws IOException, InterruptedException {
       StringBuilder text = new StringBuilder("stac\0" + name() + "\0" + item.updated());
       for (Asset asset : looked()) {
-        text.append("\0").append(asset.href());
-        if (asset.checksum().isEmpty() && !asset.isRemote()) {
-          text.append(PictureFile.stamp(Path.of(asset.href())));
-        }
-      }
-      if (AssetFiles.isChecksummed(looked()) || looked().stream().allMatch(Asset::isRemote)) {
-        text.append("\0").append(files.version(item, looked()));
+        boolean here = asset.checksum().isEmpty() && !asset.isRemote();
+        text.append("\0")
+            .append(asset.href())
+            .append("\0")
+            .append(
+                here
+                    ? PictureFile.stamp(Path.of(asset.href()))
+                    : files.version(item, List.of(asset)));
       }
       return ContentId.shortened(text.toString());
     }

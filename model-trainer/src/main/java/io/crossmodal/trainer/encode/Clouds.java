@@ -64,15 +64,23 @@ public record Clouds(double most, Optional<String> classes, int band) {
    * or a file beside it may.
    *
    * @param assets that the scene is made of
-   * @throws IllegalArgumentException when there is none, and the scene lies where nothing is beside
-   *     it
+   * @throws IllegalArgumentException when there is none, and the scene will lie where nothing is
+   *     beside it; or it is the scene
    */
   Optional<Asset> asset(StacItem item, List<Asset> assets) {
     if (band >= 0) {
       return Optional.empty();
     }
     Optional<Asset> found = AssetChoice.classification(item, classes);
-    if (found.isEmpty() && assets.stream().anyMatch(Asset::isRemote)) {
+    if (found.isPresent()
+        && assets.stream().anyMatch(asset -> asset.href().equals(found.get().href()))) {
+      throw new IllegalArgumentException(
+          "has ["
+              + found.get().key()
+              + "] for what says what is cloud, which is the scene itself: choose another with"
+              + " --asset or --scl");
+    }
+    if (found.isEmpty() && (assets.size() > 1 || assets.get(0).isRemote())) {
       throw new IllegalArgumentException(
           "has no asset ["
               + classes.orElse("scl")

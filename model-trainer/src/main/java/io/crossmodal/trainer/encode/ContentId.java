@@ -5,11 +5,7 @@
 package io.crossmodal.trainer.encode;
 
 import io.crossmodal.model.bundle.Sha256;
-import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
@@ -18,8 +14,6 @@ import java.util.List;
 final class ContentId {
   /** 128 bits: no two of a billion pictures share one by chance. */
   private static final int DIGITS = 32;
-
-  private static final int BUFFER = 1 << 16;
 
   private ContentId() {}
 
@@ -33,18 +27,6 @@ final class ContentId {
     MessageDigest digest = Sha256.digest();
     digest.update(("image\0" + sensor + "\0").getBytes(StandardCharsets.UTF_8));
     files.forEach(digest::update);
-    return HexFormat.of().formatHex(digest.digest());
-  }
-
-  /** Returns the SHA-256 of a file of any size. */
-  static String digest(Path file) throws IOException {
-    MessageDigest digest = Sha256.digest();
-    byte[] buffer = new byte[BUFFER];
-    try (InputStream in = Files.newInputStream(file)) {
-      for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-        digest.update(buffer, 0, read);
-      }
-    }
     return HexFormat.of().formatHex(digest.digest());
   }
 

@@ -251,10 +251,30 @@ final class EmbeddingTable {
     }
     List<List<Position>> polygons = new ArrayList<>();
     for (List<double[]> ring : row.polygons()) {
+      if (ring.size() < 4 || !ring.stream().allMatch(at -> isOnEarth(at[1], at[0]))) {
+        throw new IllegalArgumentException("its geometry has a ring that lies nowhere");
+      }
       polygons.add(
           ring.subList(0, ring.size() - 1).stream().map(at -> new Position(at[1], at[0])).toList());
     }
+    if (!isOnEarth(latitude, longitude)) {
+      throw new IllegalArgumentException("its centre lies nowhere: " + latitude + ", " + longitude);
+    }
     return Optional.of(new PictureReader.Place(new Position(latitude, longitude), polygons));
+  }
+
+  private static boolean isOnEarth(double latitude, double longitude) {
+    return Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180;
+  }
+
+  private static OptionalDouble number(Map<String, Object> values, String name) {
+    if (!(values.get(name) instanceof Double number)) {
+      return OptionalDouble.empty();
+    }
+    if (!Double.isFinite(number)) {
+      throw new IllegalArgumentException("[" + name + "] is " + number);
+    }
+    return OptionalDouble.of(number);
   }
 
   private static Chip chip(Map<String, Object> values) {
@@ -263,13 +283,9 @@ final class EmbeddingTable {
     }
     return new Chip(
         new Window(window[0], window[1], window[2], window[3]),
-        values.get(DocumentFormat.RESOLUTION) instanceof Double metres
-            ? OptionalDouble.of(metres)
-            : OptionalDouble.empty(),
-        values.get(DocumentFormat.NO_DATA) instanceof Double share ? share : 0,
-        values.get(DocumentFormat.CLOUD) instanceof Double cloud
-            ? OptionalDouble.of(cloud)
-            : OptionalDouble.empty(),
+        number(values, DocumentFormat.RESOLUTION),
+        number(values, DocumentFormat.NO_DATA).orElse(0),
+        number(values, DocumentFormat.CLOUD),
         Optional.empty());
   }
 

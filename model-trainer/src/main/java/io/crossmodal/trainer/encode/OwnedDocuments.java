@@ -100,9 +100,18 @@ public final class OwnedDocuments {
     void visit(Group group) throws IOException, InterruptedException;
   }
 
-  /** Tells of all documents of the source, scene by scene; a page is held at a time. */
+  /**
+   * Tells of all documents of the source, scene by scene; a page is held at a time.
+   *
+   * @throws IllegalArgumentException when the name stands for several indices
+   */
   void visit(Visitor visitor) throws IOException, InterruptedException {
     if (cluster != null) {
+      JsonObject indices = call("GET", path, null);
+      if (indices.size() != 1) {
+        throw new IllegalArgumentException(
+            "--sync keeps one index in step; the alias stands for " + indices.keySet());
+      }
       refresh();
       visit(new JsonArray(), visitor);
     }
@@ -139,6 +148,21 @@ public final class OwnedDocuments {
     return marked;
   }
 
+  /**
+   * Adds what is true of the source's documents. Those that were sent before documents named their
+   * field are told by having it.
+   */
+  private void own(JsonArray filter) {
+    JsonObject unnamed = new JsonObject();
+    unnamed.add("must_not", object("exists", object("field", ORIGIN + ProvenanceFields.FIELD)));
+    unnamed.add("filter", object("exists", object("field", field)));
+    JsonArray any = new JsonArray();
+    any.add(term(ProvenanceFields.FIELD, field));
+    any.add(object("bool", unnamed));
+    filter.add(term(ProvenanceFields.SOURCE, source));
+    filter.add(object("bool", object("should", any)));
+  }
+
   /** Returns the origin of a document that has no picture. */
   private JsonObject bare() {
     JsonObject origin = new JsonObject();
@@ -155,8 +179,7 @@ public final class OwnedDocuments {
   }
 
   private void visit(JsonArray which, Visitor visitor) throws IOException, InterruptedException {
-    which.add(term(ProvenanceFields.SOURCE, source));
-    which.add(term(ProvenanceFields.FIELD, field));
+    own(which);
     JsonElement after = null;
     do {
       JsonObject page = page(which, after);
@@ -253,8 +276,7 @@ public final class OwnedDocuments {
 
   private long delete(JsonObject which) throws IOException, InterruptedException {
     JsonArray filter = new JsonArray();
-    filter.add(term(ProvenanceFields.SOURCE, source));
-    filter.add(term(ProvenanceFields.FIELD, field));
+    own(filter);
     filter.add(which);
     JsonObject body = object("query", object("bool", object("filter", filter)));
     // What was sent anew meanwhile, under the same id, is no conflict: it stays.

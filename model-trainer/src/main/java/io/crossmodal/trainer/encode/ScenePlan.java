@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.encode;
 
+import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.trainer.data.Georeference;
 import io.crossmodal.trainer.raster.RasterFile;
 import io.crossmodal.trainer.raster.Rasters;
@@ -127,11 +128,11 @@ record ScenePlan(
    */
   String content() throws IOException {
     if (files.size() == 1) {
-      return ContentId.digest(files.get(0));
+      return Sha256.hex(files.get(0));
     }
     StringBuilder all = new StringBuilder();
     for (Path file : files) {
-      all.append(ContentId.digest(file)).append(' ');
+      all.append(Sha256.hex(file)).append(' ');
     }
     if (files.isEmpty()) {
       all.append(path()).append(' ').append(grid.width()).append(' ').append(grid.height());

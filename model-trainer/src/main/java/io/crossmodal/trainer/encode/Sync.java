@@ -10,12 +10,12 @@ import io.crossmodal.trainer.encode.OwnedDocuments.Group;
 import io.crossmodal.trainer.encode.Provenance.Owner;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -71,19 +71,17 @@ public final class Sync {
       throws IOException, InterruptedException {
     Sync sync = new Sync(archive, plan, index);
     sync.list(ContentId.shortened(plan.made() + tokens));
-    sync.unfinished.addAll(index.unfinished());
     sync.look();
     return sync;
   }
 
   private void list(String made) throws InterruptedException {
-    Map<String, String> contents = new HashMap<>();
+    Set<String> contents = new HashSet<>();
     for (Candidate candidate : archive.candidates()) {
       try {
         String version = candidate.version();
-        if (candidate.content().isEmpty()
-            && candidate.isDigested()
-            && contents.putIfAbsent(version, "") != null) {
+        Optional<String> bytes = candidate.bytes(version);
+        if (bytes.isPresent() && !contents.add(bytes.get())) {
           // Its documents would have the same ids.
           repeated++;
         } else {
@@ -110,6 +108,7 @@ public final class Sync {
             stale.add(scene);
           }
         });
+    unfinished.addAll(index.unfinished());
     for (String scene : listed.keySet()) {
       if (stale.contains(scene)) {
         changes.put(scene, Change.CHANGED);

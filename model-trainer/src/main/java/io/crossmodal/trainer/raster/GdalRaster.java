@@ -41,7 +41,7 @@ final class GdalRaster implements RasterFile, Raster {
   /** Of a part, where a window is not larger itself. */
   private static final long PART_BYTES = 24L << 20;
 
-  /** A window beyond that, of which only some columns and rows are asked for, is not read whole. */
+  /** A scene beyond that, of which only some columns and rows are asked for, is not read whole. */
   private static final long LARGE_BYTES = 64L << 20;
 
   /** What a part's file has beside its samples: its header, and the places of its strips. */
@@ -261,7 +261,9 @@ final class GdalRaster implements RasterFile, Raster {
   @Override
   public Values values(int level, Window window, int most) {
     Window there = there(level, window);
-    if (bytes(there) > LARGE_BYTES && Math.max(there.width(), there.height()) > most) {
+    GdalHeader.Size size = levels.get(level);
+    boolean whole = there.width() == size.width() && there.height() == size.height();
+    if (whole && bytes(there) > LARGE_BYTES && Math.max(there.width(), there.height()) > most) {
       return shrunken(level, there, most);
     }
     PartCache.Part part = part(level, there);
@@ -269,7 +271,7 @@ final class GdalRaster implements RasterFile, Raster {
     return isMasked() ? masked(all.bands()) : all;
   }
 
-  /** Returns every so many columns and rows of a window, the others of which GDAL leaves out. */
+  /** Returns some columns and rows of a level, the others of which GDAL leaves out. */
   private Values shrunken(int level, Window there, int most) {
     int width = Math.ceilDiv(there.width(), Math.ceilDiv(there.width(), most));
     int height = Math.ceilDiv(there.height(), Math.ceilDiv(there.height(), most));

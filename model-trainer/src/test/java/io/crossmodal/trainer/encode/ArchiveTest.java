@@ -406,6 +406,9 @@ final class ArchiveTest {
       assertTrue(problem.startsWith("item s2/a has no asset [scl]"), problem);
       Optional<Clouds> band = Optional.of(new Clouds(0.6, Optional.empty(), 3));
       assertEquals(1, Archive.of(listing, choice, band, files).size());
+      Optional<Clouds> itself = Optional.of(new Clouds(0.6, Optional.of("visual"), -1));
+      String same = Archive.of(listing, choice, itself, files).problems().get(0);
+      assertTrue(same.contains("which is the scene itself"), same);
     }
   }
 
@@ -475,11 +478,18 @@ final class ArchiveTest {
     String bytes = Files.readString(table, StandardCharsets.ISO_8859_1);
     int first = bytes.indexOf(polygon);
     assertTrue(first > 0 && bytes.indexOf(polygon, first + 1) > 0);
-    for (char kind : new char[] {2, 99}) {
-      String spoilt = bytes.substring(0, first + 1) + kind + bytes.substring(first + 2);
-      Files.writeString(table, spoilt, StandardCharsets.ISO_8859_1);
+    String notANumber = "\0\0\0\0\0\0\370\177";
+    List<String> spoilt =
+        List.of(
+            bytes.substring(0, first + 1) + "\002" + bytes.substring(first + 2),
+            bytes.substring(0, first + 1) + "c" + bytes.substring(first + 2),
+            bytes.substring(0, first + 29) + notANumber + bytes.substring(first + 37));
+    List<String> reasons =
+        List.of("is a LineString where polygons are", "is no WKB", "has a ring that lies nowhere");
+    for (int i = 0; i < spoilt.size(); i++) {
+      Files.writeString(table, spoilt.get(i), StandardCharsets.ISO_8859_1);
       try (StoredEmbeddings stored = StoredEmbeddings.open(table)) {
-        Path back = folder.resolve("back" + (int) kind);
+        Path back = folder.resolve("back" + i);
         EncodeRun.Summary summary =
             stored.run(
                 format,
@@ -489,7 +499,7 @@ final class ArchiveTest {
                 done -> {});
         assertEquals(1, summary.kept());
         String problem = summary.problems().get(0);
-        assertTrue(problem.startsWith("row 1: its geometry is "), problem);
+        assertTrue(problem.startsWith("row 1: its geometry " + reasons.get(i)), problem);
       }
     }
   }

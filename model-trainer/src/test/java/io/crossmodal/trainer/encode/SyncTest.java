@@ -72,7 +72,7 @@ final class SyncTest {
           String answer =
               path.endsWith("/_search")
                   ? "{\"aggregations\": {\"scenes\": {\"buckets\": []}}}"
-                  : "{}";
+                  : "{\"archive\": {}}";
           byte[] bytes = answer.getBytes(StandardCharsets.UTF_8);
           int status = away.getAndDecrement() > 0 ? 503 : path.contains("/_doc/") ? 404 : 200;
           exchange.sendResponseHeaders(status, bytes.length);

@@ -71,7 +71,7 @@ export function archivesOf(mappings) {
             others,
           });
         } else {
-          note(others, field, mapping.type);
+          note(others, field, mapping);
         }
       });
       return archives;
@@ -105,11 +105,12 @@ function collect(prefix, node, take) {
   }
 }
 
-/** @param {Others} others @param {string} field @param {string} type */
-function note(others, field, type) {
+/** @param {Others} others @param {string} field @param {any} mapping */
+function note(others, field, { type, index, doc_values: sorted }) {
   others.thumbnail ||= field === THUMBNAIL && type === "binary";
   const list = { keyword: "keywords", date: "dates", geo_point: "points", geo_shape: "shapes" }[type];
-  if (list) {
+  // What only the source has is neither searched nor grouped by.
+  if (list && index !== false && sorted !== false) {
     /** @type {any} */ (others)[list].push(field);
   }
 }

@@ -130,7 +130,7 @@ public final class GeoParquetReader implements Closeable {
     Map<String, Object> values = new HashMap<>();
     for (Column column : columns) {
       if (has(group, column.name())) {
-        values.put(column.name(), value(column, group));
+        values.put(column.name(), read(column, group));
       }
     }
     List<List<double[]>> polygons =
@@ -150,6 +150,14 @@ public final class GeoParquetReader implements Closeable {
 
   private static boolean has(Group group, String name) {
     return group.getType().containsField(name) && group.getFieldRepetitionCount(name) > 0;
+  }
+
+  private static Object read(Column column, Group group) {
+    try {
+      return value(column, group);
+    } catch (RuntimeException e) {
+      throw new RowException("[" + column.name() + "] cannot be read: " + e.getMessage(), e);
+    }
   }
 
   private static Object value(Column column, Group group) {

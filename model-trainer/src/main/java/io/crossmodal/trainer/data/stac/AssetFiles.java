@@ -17,7 +17,6 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.EnumSet;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -31,8 +30,6 @@ public final class AssetFiles implements Closeable {
   /** Multihash: the prefix says by which function and how long. */
   private static final Map<String, String> HASHES =
       Map.of("1220", "SHA-256", "1340", "SHA-512", "1114", "SHA-1", "d50110", "MD5");
-
-  private static final int BUFFER = 1 << 16;
 
   /** That a file's kind shows in. */
   private static final int HEAD = 1024;
@@ -104,7 +101,7 @@ public final class AssetFiles implements Closeable {
     try {
       return fetch(assets, beside, spool.lease(expected));
     } catch (Spool.FullException e) {
-      // Servers had not said how much they send: once more, when all of the room is there.
+      // Nobody had said how much comes: once more, when all of the room is there.
       return fetch(assets, beside, spool.leaseAll());
     }
   }
@@ -128,12 +125,15 @@ public final class AssetFiles implements Closeable {
         }
       }
       List<Path> bands = files.subList(0, assets.size());
-      return new Fetched(
-          bands.size() == 1 ? bands.get(0) : stack(bands, lease, before),
-          beside.map(last -> files.get(assets.size())),
-          lease);
+      Path scene = bands.size() == 1 ? bands.get(0) : stack(bands, lease, before);
+      lease.settle();
+      return new Fetched(scene, beside.map(last -> files.get(assets.size())), lease);
     } catch (IOException | InterruptedException | RuntimeException e) {
-      lease.close();
+      try {
+        lease.close();
+      } catch (IOException left) {
+        e.addSuppressed(left);
+      }
       throw e;
     }
   }
@@ -142,10 +142,11 @@ public final class AssetFiles implements Closeable {
     return Stream.concat(assets.stream(), beside.stream()).toList();
   }
 
-  private static Path stack(List<Path> files, Spool.Lease lease, long before) throws IOException {
+  private static Path stack(List<Path> files, Spool.Lease lease, long before)
+      throws IOException, InterruptedException {
     Path stack = lease.file(".tif");
     try (BandStack bands = new BandStack(files)) {
-      lease.grow(before + bands.bytes());
+      lease.growPatiently(before + bands.bytes());
       bands.write(stack);
     }
     return stack;
@@ -187,19 +188,11 @@ public final class AssetFiles implements Closeable {
   }
 
   private static String digest(String function, Path file) throws IOException {
-    MessageDigest digest;
     try {
-      digest = MessageDigest.getInstance(function);
+      return Sha256.hex(MessageDigest.getInstance(function), file);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("this Java has no " + function, e);
     }
-    byte[] buffer = new byte[BUFFER];
-    try (InputStream in = Files.newInputStream(file)) {
-      for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-        digest.update(buffer, 0, read);
-      }
-    }
-    return HexFormat.of().formatHex(digest.digest());
   }
 
   /** Returns whether the catalogue itself says what assets hold. */

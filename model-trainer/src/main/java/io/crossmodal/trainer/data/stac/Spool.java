@@ -29,6 +29,9 @@ public final class Spool implements Closeable {
   /** Who waits for all of the room; no other gets any meanwhile. */
   private int greedy;
 
+  /** Whether a lease waits for more. */
+  private boolean growing;
+
   private int files;
 
   /** Where the process is ended in the middle, nothing is left either. */
@@ -65,7 +68,7 @@ public final class Spool implements Closeable {
     if (bytes > limit) {
       throw tooLarge(bytes);
     }
-    while (leases > 0 && (greedy > 0 || used + bytes > limit)) {
+    while (greedy > 0 || (leases > 0 && used + bytes > limit)) {
       wait();
     }
     long free = Files.getFileStore(folder).getUsableSpace();
@@ -157,14 +160,54 @@ public final class Spool implements Closeable {
         if (bytes > limit) {
           throw tooLarge(bytes);
         }
-        if (bytes > reserved) {
-          if (used + bytes - reserved > limit) {
+        if (lacks(bytes)) {
+          throw new FullException();
+        }
+        take(Math.max(bytes, reserved));
+      }
+    }
+
+    /**
+     * Likewise, but waits until others have let go, and keeps meanwhile what is there.
+     *
+     * @throws FullException when another lease waits so: two would wait for each other
+     */
+    void growPatiently(long bytes) throws IOException, InterruptedException {
+      synchronized (Spool.this) {
+        while (bytes <= limit && lacks(bytes)) {
+          if (growing) {
             throw new FullException();
           }
-          used += bytes - reserved;
-          reserved = bytes;
+          growing = true;
+          try {
+            Spool.this.wait();
+          } finally {
+            growing = false;
+          }
         }
+        grow(bytes);
       }
+    }
+
+    /** Gives back what is more than the files have. */
+    void settle() throws IOException {
+      synchronized (Spool.this) {
+        long bytes = 0;
+        for (Path path : paths) {
+          bytes += Files.size(path);
+        }
+        take(bytes);
+        Spool.this.notifyAll();
+      }
+    }
+
+    private boolean lacks(long bytes) {
+      return bytes > reserved && used + bytes - reserved > limit;
+    }
+
+    private void take(long bytes) {
+      used += bytes - reserved;
+      reserved = bytes;
     }
 
     /** Deletes the files. */
@@ -175,14 +218,15 @@ public final class Spool implements Closeable {
           return;
         }
         closed = true;
-        for (Path path : paths) {
-          Files.deleteIfExists(path);
+        try {
+          for (Path path : paths) {
+            Files.deleteIfExists(path);
+          }
+        } finally {
+          take(0);
+          leases--;
+          Spool.this.notifyAll();
         }
-        paths.clear();
-        used -= reserved;
-        reserved = 0;
-        leases--;
-        Spool.this.notifyAll();
       }
     }
   }

@@ -342,6 +342,40 @@ final class HttpFilesTest {
     }
   }
 
+  /** What is fetched already is kept while room for more is waited for, by one lease at a time. */
+  @Test
+  void aLeaseKeepsWhatItHasWhileItWaits() throws Exception {
+    try (Spool spool = Spool.in(folder, 1000)) {
+      Spool.Lease first = spool.lease(400);
+      Spool.Lease second = spool.lease(300);
+      Spool.Lease third = spool.lease(300);
+      Thread waiting =
+          new Thread(
+              () -> {
+                try {
+                  second.growPatiently(700);
+                } catch (IOException | InterruptedException e) {
+                  throw new CompletionException(e);
+                }
+              });
+      waiting.start();
+      while (waiting.getState() != Thread.State.WAITING) {
+        Thread.onSpinWait();
+      }
+      assertThrows(Spool.FullException.class, () -> third.growPatiently(400));
+      first.close();
+      waiting.join();
+      assertThrows(Spool.FullException.class, () -> third.grow(301));
+      // A lease that took too much gives it back.
+      Files.write(third.file(""), new byte[10]);
+      third.settle();
+      spool.lease(290).close();
+      third.close();
+      second.close();
+      spool.lease(1000).close();
+    }
+  }
+
   @Test
   void filesOfThisMachineStayWhereTheyAre() throws Exception {
     Path own = Files.write(folder.resolve("own.tif"), CONTENT);

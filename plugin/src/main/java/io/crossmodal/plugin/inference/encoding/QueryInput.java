@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.inference.encoding;
 
+import io.crossmodal.model.bundle.Sha256;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
@@ -113,12 +113,8 @@ public sealed interface QueryInput permits QueryInput.Text, QueryInput.Image {
    * @return 64 hexadecimal digits
    */
   static String sha256(String kind, String sensor, byte[] content) {
-    try {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      digest.update((kind + '\0' + sensor + '\0').getBytes(StandardCharsets.UTF_8));
-      return HexFormat.of().formatHex(digest.digest(content));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java platform has SHA-256", e);
-    }
+    MessageDigest digest = Sha256.digest();
+    digest.update((kind + '\0' + sensor + '\0').getBytes(StandardCharsets.UTF_8));
+    return HexFormat.of().formatHex(digest.digest(content));
   }
 }
