@@ -242,18 +242,13 @@ final class ProcessRunner implements JobRunner {
     return jobs.size();
   }
 
-  /** Nothing waits here. */
-  @Override
-  public void wake() {}
-
   private static InferenceException closing() {
     return new InferenceException.ModelUnavailable("the node is shutting down", null);
   }
 
-  @Override
-  public boolean close(long seconds) {
+  /** Fails what is under way, and what comes. */
+  void close() {
     closed = true;
     jobs.forEach(job -> job.fail(closing()));
-    return true;
   }
 }
