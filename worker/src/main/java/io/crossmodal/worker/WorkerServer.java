@@ -42,6 +42,9 @@ final class WorkerServer implements AutoCloseable {
   /** A bundle of so many bytes may be sent in any case. */
   private static final long LEAST_BUNDLE = 1L << 30;
 
+  /** Longer than loading any model takes; nodes wait no longer, either. */
+  private static final Duration LONGEST_LOAD = Duration.ofMinutes(30);
+
   /** How often it is asked whether a call hangs. */
   private static final long WATCH_MILLIS = 1000;
 
@@ -154,7 +157,7 @@ final class WorkerServer implements AutoCloseable {
     watchdog.scheduleWithFixedDelay(
         () ->
             engine
-                .overdue(hang)
+                .overdue(hang, LONGEST_LOAD)
                 .ifPresent(
                     call -> {
                       LOGGER.error("{}: the engine hangs, and the worker ends itself", call);
