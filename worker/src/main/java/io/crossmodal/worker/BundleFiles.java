@@ -13,14 +13,19 @@ import io.netty.buffer.ByteBuf;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
 import java.security.DigestOutputStream;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.HexFormat;
+import java.util.Set;
 import java.util.zip.ZipException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,6 +34,10 @@ import org.slf4j.LoggerFactory;
 final class BundleFiles {
   private static final Logger LOGGER = LoggerFactory.getLogger(BundleFiles.class);
   private static final String PART = "part-";
+  private static final String ENDING = ".zip";
+
+  /** For so long a bundle is kept that no model is loaded from: a node may be away for days. */
+  private static final Duration KEPT = Duration.ofDays(7);
 
   private final Path directory;
   private final boolean allowForeignCode;
@@ -57,7 +66,7 @@ final class BundleFiles {
     private long received;
 
     private Arriving() throws IOException {
-      part = Files.createTempFile(directory, PART, ".zip");
+      part = Files.createTempFile(directory, PART, ENDING);
       out = new DigestOutputStream(Files.newOutputStream(part), Sha256.digest());
     }
 
@@ -133,6 +142,41 @@ final class BundleFiles {
     }
   }
 
+  /**
+   * Takes note that a model of a bundle is loaded or let go, which is when the bundle was last of
+   * use.
+   */
+  void used(String sha256) {
+    try {
+      Files.setLastModifiedTime(file(sha256), FileTime.from(Instant.now()));
+    } catch (IOException e) {
+      // Deleted sooner than it might be, it is sent again.
+      LOGGER.debug("cannot note the use of a bundle", e);
+    }
+  }
+
+  /**
+   * Deletes the bundles that have been of no use for {@link #KEPT}.
+   *
+   * @param inUse the digests of those that are loaded, which stay
+   */
+  void deleteUnused(Set<String> inUse) {
+    FileTime before = FileTime.from(Instant.now().minus(KEPT));
+    try (DirectoryStream<Path> bundles = Files.newDirectoryStream(directory, "*" + ENDING)) {
+      for (Path bundle : bundles) {
+        String name = bundle.getFileName().toString();
+        if (!name.startsWith(PART)
+            && !inUse.contains(name.substring(0, name.length() - ENDING.length()))
+            && Files.getLastModifiedTime(bundle).compareTo(before) < 0) {
+          Files.deleteIfExists(bundle);
+        }
+      }
+    } catch (IOException | DirectoryIteratorException e) {
+      // It costs disk; the next model that is let go has it tried again.
+      LOGGER.warn("cannot delete bundles that nobody uses", e);
+    }
+  }
+
   private static boolean isDamaged(Path file, String sha256) throws IOException {
     try {
       return !Sha256.hex(file).equals(sha256);
@@ -173,6 +217,6 @@ final class BundleFiles {
   }
 
   private Path file(String sha256) {
-    return directory.resolve(sha256 + ".zip");
+    return directory.resolve(sha256 + ENDING);
   }
 }
