@@ -124,6 +124,8 @@ final class BundleFiles {
    */
   ModelBundle open(String sha256) throws IOException, BundleException {
     requireDigest(sha256);
+    // First, so that nobody deletes it for its age while it is read.
+    used(sha256);
     Path file = file(sha256);
     try {
       ModelBundle bundle = ModelBundle.read(file);
@@ -142,15 +144,12 @@ final class BundleFiles {
     }
   }
 
-  /**
-   * Takes note that a model of a bundle is loaded or let go, which is when the bundle was last of
-   * use.
-   */
+  /** Takes note that a bundle is of use now: a model of it is loaded, or let go. */
   void used(String sha256) {
     try {
       Files.setLastModifiedTime(file(sha256), FileTime.from(Instant.now()));
     } catch (IOException e) {
-      // Deleted sooner than it might be, it is sent again.
+      // It is not here yet; or it is deleted sooner, and sent again.
       LOGGER.debug("cannot note the use of a bundle", e);
     }
   }

@@ -117,7 +117,6 @@ final class Repository {
           throw new RequestException(Failure.MODEL_UNAVAILABLE, "it is being unloaded; try again");
         }
         now = new Held(name, sha256, ModelVersion.opened(name.key(), bundle), loads++);
-        files.used(sha256);
         held.put(name.key(), now);
         publish();
       }
