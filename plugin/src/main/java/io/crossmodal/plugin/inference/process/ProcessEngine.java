@@ -49,7 +49,7 @@ public final class ProcessEngine implements ModelEngine {
    * @param addresses of the workers, at least one
    * @param tls for those that take it; null where none does
    * @param owner names this node to them, the same after a restart
-   * @param disk writes bundles that are sent
+   * @param disk writes bundles that are sent, and looks up workers' hosts
    * @param silenceMillis for which a worker may not respond
    */
   public ProcessEngine(
