@@ -13,14 +13,19 @@ import io.netty.buffer.ByteBuf;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
 import java.security.DigestOutputStream;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.HexFormat;
+import java.util.Set;
 import java.util.zip.ZipException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,6 +34,10 @@ import org.slf4j.LoggerFactory;
 final class BundleFiles {
   private static final Logger LOGGER = LoggerFactory.getLogger(BundleFiles.class);
   private static final String PART = "part-";
+  private static final String ENDING = ".zip";
+
+  /** For so long a bundle is kept that no model is loaded from: a node may be away for days. */
+  private static final Duration KEPT = Duration.ofDays(7);
 
   private final Path directory;
   private final boolean allowForeignCode;
@@ -57,7 +66,7 @@ final class BundleFiles {
     private long received;
 
     private Arriving() throws IOException {
-      part = Files.createTempFile(directory, PART, ".zip");
+      part = Files.createTempFile(directory, PART, ENDING);
       out = new DigestOutputStream(Files.newOutputStream(part), Sha256.digest());
     }
 
@@ -115,6 +124,8 @@ final class BundleFiles {
    */
   ModelBundle open(String sha256) throws IOException, BundleException {
     requireDigest(sha256);
+    // First, so that nobody deletes it for its age while it is read.
+    used(sha256);
     Path file = file(sha256);
     try {
       ModelBundle bundle = ModelBundle.read(file);
@@ -130,6 +141,38 @@ final class BundleFiles {
         throw missing(sha256, e);
       }
       throw e;
+    }
+  }
+
+  /** Takes note that a bundle is of use now: a model of it is loaded, or let go. */
+  void used(String sha256) {
+    try {
+      Files.setLastModifiedTime(file(sha256), FileTime.from(Instant.now()));
+    } catch (IOException e) {
+      // It is not here yet; or it is deleted sooner, and sent again.
+      LOGGER.debug("cannot note the use of a bundle", e);
+    }
+  }
+
+  /**
+   * Deletes the bundles that have been of no use for {@link #KEPT}.
+   *
+   * @param inUse the digests of those that are loaded, which stay
+   */
+  void deleteUnused(Set<String> inUse) {
+    FileTime before = FileTime.from(Instant.now().minus(KEPT));
+    try (DirectoryStream<Path> bundles = Files.newDirectoryStream(directory, "*" + ENDING)) {
+      for (Path bundle : bundles) {
+        String name = bundle.getFileName().toString();
+        if (!name.startsWith(PART)
+            && !inUse.contains(name.substring(0, name.length() - ENDING.length()))
+            && Files.getLastModifiedTime(bundle).compareTo(before) < 0) {
+          Files.deleteIfExists(bundle);
+        }
+      }
+    } catch (IOException | DirectoryIteratorException e) {
+      // It costs disk; the next model that is let go has it tried again.
+      LOGGER.warn("cannot delete bundles that nobody uses", e);
     }
   }
 
@@ -173,6 +216,6 @@ final class BundleFiles {
   }
 
   private Path file(String sha256) {
-    return directory.resolve(sha256 + ".zip");
+    return directory.resolve(sha256 + ENDING);
   }
 }

@@ -15,6 +15,7 @@ import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.codec.http.HttpServerExpectContinueHandler;
 import io.netty.handler.ssl.ClientAuth;
@@ -39,14 +40,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Who may connect, how many at once, and how slowly they may send; counts whom it sends away.
- * Thread-safe.
+ * Who may connect, how many at once, and how slowly they may send and read; counts whom it sends
+ * away. Thread-safe.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // a connection that is refused is closed, and no more
 final class Connections {
   private static final Logger LOGGER = LoggerFactory.getLogger(Connections.class);
 
-  /** What whoever sends a request has to bring in each interval of patience. */
+  /** What whoever sends a request, or takes an answer, has to move in each interval of patience. */
   private static final long LEAST_BYTES = 1 << 16;
 
   /** Intervals of patience for which a connection may be kept without a request. */
@@ -60,7 +61,8 @@ final class Connections {
    * Limits.
    *
    * @param most connections at once; at least 1
-   * @param patience in which whoever sends a request must bring 64 KiB of it, or its end; above 0
+   * @param patience in which whoever sends a request must bring 64 KiB of it, or its end, and
+   *     whoever is answered take as much; above 0
    */
   record Limits(int most, Duration patience) {
     Limits {
@@ -81,7 +83,7 @@ final class Connections {
     TOO_MANY,
     /** It shows no certificate, or none that is trusted, or speaks no TLS. */
     UNTRUSTED,
-    /** It sends too slowly, or not at all. */
+    /** It sends a request, or takes its answer, too slowly, or not at all. */
     TOO_SLOW
   }
 
@@ -204,20 +206,30 @@ final class Connections {
     }
   }
 
+  /** Whose turn it is on a connection. */
+  private enum Turn {
+    /** The other end sends a request; a new connection has to. */
+    SENDING,
+    /** The worker computes. */
+    COMPUTING,
+    /** The other end takes its answer. */
+    TAKING,
+    /** Nobody's: the last request has been answered. */
+    IDLE
+  }
+
   /**
-   * Ends a connection that sends a request too slowly, or is kept without one for long. It looks
-   * once in each interval of patience; used by the connection's own thread.
+   * Ends a connection that sends a request or takes its answer too slowly, or is kept without one
+   * for long. It looks once in each interval of patience; used by the connection's own thread.
    */
   final class Pace extends ChannelInboundHandlerAdapter {
     private ScheduledFuture<?> clock;
-    private long bytes;
+    private Turn turn = Turn.SENDING;
+    private boolean wholeInterval;
     private int idle;
 
-    /** A new connection is to send something; one that has been answered may wait. */
-    private boolean sending = true;
-
-    private boolean computing;
-    private boolean wholeInterval;
+    /** Of a request, what came since the last look; of an answer, what was left then. */
+    private long bytes;
 
     @Override
     public void channelActive(ChannelHandlerContext context) {
@@ -239,38 +251,66 @@ final class Connections {
 
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
-      bytes += ((ByteBuf) message).readableBytes();
-      idle = 0;
-      sending = true;
+      if (turn == Turn.IDLE) {
+        become(Turn.SENDING);
+      }
+      if (turn == Turn.SENDING) {
+        bytes += ((ByteBuf) message).readableBytes();
+      }
       context.fireChannelRead(message);
+    }
+
+    private void become(Turn next) {
+      turn = next;
+      wholeInterval = false;
+      idle = 0;
+      bytes = 0;
     }
 
     /** A request is whole: now the worker has to do something. */
     void whole() {
-      computing = true;
+      become(Turn.COMPUTING);
+    }
+
+    /** Its answer is being written. */
+    void answering() {
+      become(Turn.TAKING);
     }
 
     /** It was answered. */
     void answered() {
-      computing = false;
-      sending = false;
-      wholeInterval = false;
-      bytes = 0;
+      become(Turn.IDLE);
     }
 
     private void look(ChannelHandlerContext context) {
-      if (computing) {
-        return;
-      }
-      boolean slow = sending && wholeInterval && bytes < LEAST_BYTES;
-      if (slow || ++idle > IDLE_INTERVALS) {
-        if (slow) {
-          refuse(context.channel(), Refusal.TOO_SLOW, "it sends too slowly, or nothing");
+      long moved = bytes;
+      switch (turn) {
+        case COMPUTING -> {
+          return;
         }
+        case IDLE -> {
+          if (++idle > IDLE_INTERVALS) {
+            context.close();
+          }
+          return;
+        }
+        case SENDING -> bytes = 0;
+        case TAKING -> {
+          bytes = left(context.channel());
+          moved -= bytes;
+        }
+      }
+      if (wholeInterval && moved < LEAST_BYTES) {
+        refuse(context.channel(), Refusal.TOO_SLOW, "it sends or reads too slowly, or nothing");
         context.close();
       }
-      wholeInterval = sending;
-      bytes = 0;
+      wholeInterval = true;
+    }
+
+    /** Returns how many bytes of what is written the other end has not taken. */
+    private static long left(Channel channel) {
+      ChannelOutboundBuffer buffer = channel.unsafe().outboundBuffer();
+      return buffer == null ? 0 : buffer.totalPendingWriteBytes() - buffer.currentProgress();
     }
   }
 }

@@ -56,7 +56,7 @@ final class Endpoints {
 
   /**
    * @param memory that the engine computes in
-   * @param heap for requests' bodies
+   * @param heap for requests' bodies and answers
    * @param connections whose counters {@code GET /v2} shows
    */
   Endpoints(
@@ -254,7 +254,12 @@ final class Endpoints {
 
   private Pending post(String[] parts, byte[] body, int jsonLength) {
     String last = parts[parts.length - 1];
-    if (parts.length == 3 && parts[1].equals("repository") && last.equals("index")) {
+    boolean ofRepository = parts.length == 3 && parts[1].equals("repository");
+    if (ofRepository && last.equals("retain")) {
+      RetainRequest request = RetainRequest.read(InferMessage.json(body, 0, body.length));
+      repository.retain(request.owner(), request.models());
+      return Pending.of(Answer.of(200, new JsonObject()));
+    } else if (ofRepository && last.equals("index")) {
       JsonArray index = new JsonArray();
       repository.index().forEach(entry -> index.add(listed(entry)));
       return Pending.of(Answer.of(200, index));

@@ -5,6 +5,7 @@
 package io.crossmodal.worker;
 
 import io.crossmodal.model.Messages;
+import io.crossmodal.model.inference.InferenceException;
 import io.crossmodal.model.inference.memory.MemoryBudget;
 import io.crossmodal.model.inference.protocol.Failure;
 import io.crossmodal.model.inference.protocol.InferMessage;
@@ -12,7 +13,6 @@ import io.crossmodal.worker.Endpoints.Answer;
 import io.crossmodal.worker.Endpoints.Pending;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
@@ -52,9 +52,9 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
   private Exchange exchange;
 
   /**
-   * @param heap for requests' bodies
+   * @param heap for requests' bodies, and answers that are not read yet
    * @param readers read requests whose body is whole
-   * @param pace is told when a request is whole, and when it is answered
+   * @param pace is told when a request is whole, and when its answer begins and is taken
    */
   HttpHandler(Endpoints endpoints, MemoryBudget heap, Executor readers, Connections.Pace pace) {
     this.endpoints = endpoints;
@@ -65,12 +65,13 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
 
   /** A request under way. */
   private static final class Exchange {
+    private static final byte[] NOTHING = new byte[0];
     private final String method;
     private final String path;
     private final boolean keepAlive;
     private final int jsonLength;
     private MemoryBudget.Reservation memory = () -> {};
-    private byte[] body = new byte[0];
+    private byte[] body = NOTHING;
     private int received;
     private BundleFiles.Arriving bundle;
 
@@ -152,8 +153,11 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
       }
     }
 
-    private void end() {
+    /** Lets go of what it holds; may be called again. */
+    private synchronized void end() {
       memory.close();
+      body = NOTHING;
+      pending = null;
       try {
         if (bundle != null) {
           bundle.close();
@@ -321,12 +325,16 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
     }
   }
 
-  private void write(ChannelHandlerContext context, Exchange ended, Answer answer) {
+  private void write(ChannelHandlerContext context, Exchange ended, Answer computed) {
     ended.end();
-    pace.answered();
-    if (exchange == ended) {
-      exchange = null;
+    Answer answer = computed;
+    try {
+      // It stays for as long as the client takes to read it.
+      ended.memory = heap.reserve("an answer", computed.body().length());
+    } catch (InferenceException.MemoryExceeded e) {
+      answer = Endpoints.failure(e);
     }
+    pace.answering();
     List<ByteBuffer> parts = new ArrayList<>(List.of(ByteBuffer.wrap(answer.body().json())));
     parts.addAll(answer.body().data());
     ByteBuf body = Unpooled.wrappedBuffer(parts.toArray(ByteBuffer[]::new));
@@ -346,7 +354,16 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
     context
         .writeAndFlush(response)
         .addListener(
-            ended.keepAlive ? ChannelFutureListener.CLOSE_ON_FAILURE : ChannelFutureListener.CLOSE);
+            written -> {
+              ended.end();
+              pace.answered();
+              if (exchange == ended) {
+                exchange = null;
+              }
+              if (!written.isSuccess() || !ended.keepAlive) {
+                context.close();
+              }
+            });
   }
 
   @Override

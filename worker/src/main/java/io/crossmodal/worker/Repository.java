@@ -9,6 +9,7 @@ import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.inference.PrecisionPolicy;
 import io.crossmodal.model.inference.protocol.Failure;
+import io.crossmodal.model.inference.protocol.RemoteOperation;
 import io.crossmodal.model.inference.registry.LoadedModel;
 import io.crossmodal.model.inference.registry.LoadedModels;
 import io.crossmodal.model.inference.registry.ModelCatalog;
@@ -19,12 +20,12 @@ import java.io.IOException;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.stream.Collectors;
 
 /**
  * The models that nodes have loaded into this worker. A version of the protocol is a bundle in a
@@ -42,6 +43,7 @@ final class Repository {
   /** A model and who wants it to stay. */
   private static final class Held {
     private final Name name;
+    private final String sha256;
     private final ModelVersion version;
     private final Set<String> owners = new HashSet<>();
     private final long order;
@@ -49,8 +51,9 @@ final class Repository {
     /** What the last load waits for: an earlier one's failure is none of it. */
     private CompletableFuture<Void> loading;
 
-    private Held(Name name, ModelVersion version, long order) {
+    private Held(Name name, String sha256, ModelVersion version, long order) {
       this.name = name;
+      this.sha256 = sha256;
       this.version = version;
       this.order = order;
     }
@@ -65,7 +68,7 @@ final class Repository {
      */
     static Name of(String id, String sha256, PrecisionPolicy policy) {
       BundleFiles.requireDigest(sha256);
-      return new Name(id, sha256.substring(0, 16) + '-' + policy.name().toLowerCase(Locale.ROOT));
+      return new Name(id, RemoteOperation.version(sha256, policy));
     }
 
     /** Returns what the model is called where one word must do. */
@@ -113,7 +116,7 @@ final class Repository {
         if (bundle == null) {
           throw new RequestException(Failure.MODEL_UNAVAILABLE, "it is being unloaded; try again");
         }
-        now = new Held(name, ModelVersion.opened(name.key(), bundle), loads++);
+        now = new Held(name, sha256, ModelVersion.opened(name.key(), bundle), loads++);
         held.put(name.key(), now);
         publish();
       }
@@ -148,6 +151,15 @@ final class Repository {
     }
   }
 
+  /** Lets go of all that an owner does not need any more; what others have loaded stays. */
+  synchronized void retain(String owner, Set<Name> needed) {
+    for (Held model : List.copyOf(held.values())) {
+      if (!needed.contains(model.name) && model.owners.remove(owner) && model.owners.isEmpty()) {
+        forget(model);
+      }
+    }
+  }
+
   /** Lets go of what could not be loaded, unless somebody has it loaded anew. */
   private synchronized void failed(Held model, CompletableFuture<Void> loading) {
     if (model.loading == loading && held.get(model.name.key()) == model) {
@@ -161,6 +173,8 @@ final class Repository {
     publish();
     models.unload(model.name.key());
     stats.retain(catalog::has);
+    files.used(model.sha256);
+    files.deleteUnused(held.values().stream().map(each -> each.sha256).collect(Collectors.toSet()));
   }
 
   private void publish() {

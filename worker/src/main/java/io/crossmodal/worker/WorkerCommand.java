@@ -9,7 +9,6 @@ import io.crossmodal.model.inference.InferenceSettings;
 import io.crossmodal.model.inference.PrecisionPolicy;
 import java.io.PrintStream;
 import java.net.InetSocketAddress;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -263,7 +262,6 @@ final class WorkerCommand implements Callable<Integer> {
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), e.getMessage(), e);
     }
-    Files.createDirectories(data);
     // Not by exit: what closes the worker waits for the call that hangs.
     WorkerServer server = WorkerServer.start(settings, () -> Runtime.getRuntime().halt(BROKEN));
     Runtime.getRuntime().addShutdownHook(new Thread(server::close, "worker-close"));

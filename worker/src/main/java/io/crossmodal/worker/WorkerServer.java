@@ -42,6 +42,9 @@ final class WorkerServer implements AutoCloseable {
   /** A bundle of so many bytes may be sent in any case. */
   private static final long LEAST_BUNDLE = 1L << 30;
 
+  /** Longer than loading any model takes; nodes wait no longer, either. */
+  private static final Duration LONGEST_LOAD = Duration.ofMinutes(30);
+
   /** How often it is asked whether a call hangs. */
   private static final long WATCH_MILLIS = 1000;
 
@@ -51,6 +54,7 @@ final class WorkerServer implements AutoCloseable {
   /** Threads that read requests, so that a large one does not hold up a connection's thread. */
   private static final int READERS = 4;
 
+  private final DataFolder folder;
   private final LocalEngine engine;
   private final Endpoints endpoints;
   private final BoundedMemory heap;
@@ -63,6 +67,7 @@ final class WorkerServer implements AutoCloseable {
   private OwnSocket socket;
 
   private WorkerServer(WorkerSettings settings) throws IOException {
+    this.folder = DataFolder.lock(settings.inference().directory());
     FusionModel.deleteLeftovers(settings.inference().directory());
     BundleFiles files =
         new BundleFiles(
@@ -98,7 +103,8 @@ final class WorkerServer implements AutoCloseable {
    * Starts a worker; it answers when this returns.
    *
    * @param onHang ends the process, because a call that hangs cannot be ended
-   * @throws IOException when an address cannot be had, or the folder cannot be written
+   * @throws IOException when an address cannot be had, or the folder cannot be written or is
+   *     another worker's
    */
   static WorkerServer start(WorkerSettings settings, Runnable onHang) throws IOException {
     WorkerServer server = new WorkerServer(settings);
@@ -154,7 +160,7 @@ final class WorkerServer implements AutoCloseable {
     watchdog.scheduleWithFixedDelay(
         () ->
             engine
-                .overdue(hang)
+                .overdue(hang, LONGEST_LOAD)
                 .ifPresent(
                     call -> {
                       LOGGER.error("{}: the engine hangs, and the worker ends itself", call);
@@ -195,5 +201,10 @@ final class WorkerServer implements AutoCloseable {
     engine.close();
     Future<?> unused = connections.shutdownGracefully(0, 1, TimeUnit.SECONDS);
     readers.shutdownNow();
+    try {
+      folder.close();
+    } catch (IOException e) {
+      LOGGER.warn("cannot unlock the folder", e);
+    }
   }
 }

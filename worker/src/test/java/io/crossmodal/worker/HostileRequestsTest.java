@@ -18,18 +18,22 @@ import io.crossmodal.model.inference.memory.BoundedMemory;
 import io.crossmodal.model.inference.memory.MemoryBudget;
 import io.crossmodal.model.inference.protocol.InferMessage;
 import io.crossmodal.model.inference.protocol.JobSender;
+import io.crossmodal.model.text.TokenizedText;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.SocketException;
+import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
@@ -43,6 +47,11 @@ final class HostileRequestsTest {
   private static final ModelBundle BUNDLE = ModelBundle.demo();
   private static final int ROUNDS = 400;
   private static final int ENDS_MILLIS = 60_000;
+
+  /** As many as give an answer of several megabytes. */
+  private static final int TEXTS = 1000;
+
+  private static final long ANSWER = 2 << 20;
 
   @TempDir private Path directory;
 
@@ -372,6 +381,59 @@ final class HostileRequestsTest {
       assertEquals(4, connections(worker, "too_slow"));
       // The worker ends a connection before it frees what came of its request.
       await(() -> heap(worker) == 0 && isEmpty(directory.resolve("bundles")));
+    }
+  }
+
+  /** Sends a request whose answer has more bytes than a socket keeps, and reads nothing of it. */
+  private SocketChannel unread(TestWorker worker) throws Exception {
+    TokenizedText text = BUNDLE.tokenizer().tokenize("red lake ".repeat(50));
+    InferMessage.Body body =
+        JobSender.request(
+            Job.Priority.SEARCH,
+            new Job<>(
+                new Operation.EncodeTexts(null), Collections.nCopies(TEXTS, text), Deadline.none()),
+            true);
+    String head =
+        "POST "
+            + INFER
+            + " HTTP/1.1\r\nHost: w\r\nContent-Length: "
+            + body.length()
+            + "\r\n"
+            + InferMessage.JSON_LENGTH
+            + ": "
+            + body.json().length
+            + "\r\n\r\n";
+    SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(worker.socket));
+    channel.write(ByteBuffer.wrap(head.getBytes(StandardCharsets.US_ASCII)));
+    channel.write(ByteBuffer.wrap(body.json()));
+    for (ByteBuffer part : body.data()) {
+      channel.write(part.duplicate());
+    }
+    return channel;
+  }
+
+  @Test
+  void anAnswerTakesMemoryUntilItIsRead() throws Exception {
+    try (TestWorker worker = loaded()) {
+      try (SocketChannel channel = unread(worker)) {
+        await(() -> heap(worker) > ANSWER);
+        assertTrue(channel.isOpen());
+      }
+      await(() -> heap(worker) == 0);
+      assertEquals(0, connections(worker, "too_slow"));
+    }
+  }
+
+  @Test
+  void whoeverReadsNothingIsSentAway() throws Exception {
+    try (TestWorker worker = worker(100, Duration.ofMillis(500))) {
+      byte[] zip = TestWorker.zip(BUNDLE);
+      assertEquals(200, worker.load("scenes-tiny", zip, TestWorker.sha256(zip), "n").status());
+      try (SocketChannel channel = unread(worker)) {
+        await(() -> connections(worker, "too_slow") == 1);
+        await(() -> heap(worker) == 0);
+        assertTrue(channel.isOpen());
+      }
     }
   }
 

@@ -101,7 +101,7 @@ final class TestWorker implements AutoCloseable {
     }
 
     InferMessage message() {
-      return InferMessage.readResponse(body, jsonLength);
+      return InferMessage.readResponse(body, jsonLength, 0);
     }
   }
 

@@ -91,6 +91,23 @@ final class TlsTest {
     }
   }
 
+  /** Its holder is in time; the CA, whose dates the JDK does not ask for, is not. */
+  @Test
+  void anExpiredCaHasSignedNobody() throws Exception {
+    TestCertificates.Pem signed = certificates.ofLateCa("of-late-ca");
+    Path both = directory.resolve("clients.pem");
+    Files.writeString(
+        both, Files.readString(certificates.lateCa()) + Files.readString(certificates.ca()));
+    try (TestWorker worker = worker(both)) {
+      assertEquals("000", curl(worker, signed));
+      assertEquals("200", curl(worker, certificates.signed("node-in-time")));
+    }
+    try (TestWorker worker = worker(certificates.lateCa())) {
+      assertEquals("000", curl(worker, signed));
+      assertEquals(1, untrusted(worker));
+    }
+  }
+
   @Test
   void filesThatAreNoneAreNamed() throws Exception {
     Path no = Files.writeString(directory.resolve("no.pem"), "no certificate");

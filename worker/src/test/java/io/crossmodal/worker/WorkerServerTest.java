@@ -13,6 +13,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ai.djl.Device;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.Precision;
@@ -49,8 +50,10 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -363,6 +366,84 @@ final class WorkerServerTest {
       JsonObject memory = worker.get("/v2").json().getAsJsonObject("native_memory");
       assertEquals(0, memory.get("used_in_bytes").getAsLong(), "weights are freed");
     }
+  }
+
+  @Test
+  void anOwnersModelsAreLetGoBesideThoseItNeeds() throws Exception {
+    try (TestWorker worker = worker()) {
+      for (String owner : List.of("n1", "n2")) {
+        assertEquals(200, worker.load(ID, zip, sha256, owner).status());
+        assertEquals(200, worker.load("other", zip, sha256, owner).status());
+      }
+      String other = "{\"name\":\"other\",\"version\":\"" + sha256.substring(0, 16) + "-fp32\"}";
+      retain(worker, "n1", other);
+      retain(worker, "stranger", "");
+      assertEquals(List.of("other", ID), index(worker), "the other owner's stay");
+      retain(worker, "n2", "");
+      assertEquals(List.of("other"), index(worker));
+      retain(worker, "n1", "");
+      assertEquals(List.of(), index(worker));
+      for (String bad :
+          List.of("{}", "{\"owner\":\"n\"}", "{\"owner\":{},\"models\":[7]}", "{\"models\":[]}")) {
+        assertFailure(400, "bad_request", worker.post("/v2/repository/retain", bad));
+      }
+    }
+  }
+
+  private static void retain(TestWorker worker, String owner, String models) throws Exception {
+    String request = "{\"owner\":\"" + owner + "\",\"models\":[" + models + "]}";
+    assertEquals(200, worker.post("/v2/repository/retain", request).status());
+  }
+
+  private static List<String> index(TestWorker worker) throws Exception {
+    List<String> names = new ArrayList<>();
+    JsonParser.parseString(worker.post("/v2/repository/index", "").text())
+        .getAsJsonArray()
+        .forEach(model -> names.add(model.getAsJsonObject().get("name").getAsString()));
+    return names;
+  }
+
+  @Test
+  void twoWorkersDoNotShareAFolder() throws Exception {
+    try (TestWorker worker = worker()) {
+      IOException second = assertThrows(IOException.class, this::worker);
+      assertTrue(second.getMessage().contains("[" + directory + "]"), second.getMessage());
+      assertTrue(second.getMessage().contains("--data"), second.getMessage());
+      assertTrue(raw(worker.socket).startsWith("HTTP/1.1 200 "), "the first one goes on");
+    }
+    worker().close();
+  }
+
+  @Test
+  void bundlesThatNobodyHasUsedForAWeekGoWithTheNextModelThatIsLetGo() throws Exception {
+    Path bundles = directory.resolve("bundles");
+    FileTime old = FileTime.from(Instant.now().minus(Duration.ofDays(8)));
+    Path loaded = bundles.resolve(sha256 + ".zip");
+    byte[] other = Files.readAllBytes(narrow(directory.resolve("narrow.zip")));
+    Path letGo = bundles.resolve(TestWorker.sha256(other) + ".zip");
+    try (TestWorker worker = worker()) {
+      assertEquals(200, worker.load(ID, zip, sha256, "n1").status());
+      assertEquals(200, worker.load("narrow", other, TestWorker.sha256(other), "n1").status());
+      Path unused = Files.createFile(bundles.resolve("0".repeat(64) + ".zip"));
+      Path recent = Files.createFile(bundles.resolve("1".repeat(64) + ".zip"));
+      for (Path each : List.of(loaded, letGo, unused)) {
+        Files.setLastModifiedTime(each, old);
+      }
+      worker.post(
+          "/v2/repository/models/narrow/unload",
+          TestWorker.parameters(TestWorker.sha256(other), "n1"));
+      assertFalse(Files.exists(unused));
+      for (Path kept : List.of(loaded, letGo, recent)) {
+        assertTrue(Files.exists(kept), kept.toString());
+      }
+    }
+  }
+
+  private static Path narrow(Path file) throws Exception {
+    ModelConfig config = ModelConfig.micro().withTokenProjection(new TokenProjection(5, 2));
+    ModelBundle unused =
+        TestBundles.write(TestBundles.random("narrow", config, 1), file, List.of("a b"));
+    return file;
   }
 
   @Test

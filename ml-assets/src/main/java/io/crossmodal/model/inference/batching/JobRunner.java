@@ -32,14 +32,4 @@ public interface JobRunner {
 
   /** Returns the number of jobs that wait. */
   int queued();
-
-  /** Has what waits looked at again, for a model became ready or the settings changed. */
-  void wake();
-
-  /**
-   * Ends the work after the calls that are under way and fails what waits.
-   *
-   * @return whether it ended in time
-   */
-  boolean close(long seconds) throws InterruptedException;
 }

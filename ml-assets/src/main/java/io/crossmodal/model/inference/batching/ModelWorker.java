@@ -114,7 +114,7 @@ public final class ModelWorker implements JobRunner {
     }
   }
 
-  @Override
+  /** Has what waits looked at again, for a model became ready or the settings changed. */
   public void wake() {
     queues.wake();
   }
@@ -148,7 +148,11 @@ public final class ModelWorker implements JobRunner {
                     TimeUnit.NANOSECONDS.toSeconds(now - call.awaited)));
   }
 
-  @Override
+  /**
+   * Ends the work after the calls that are under way and fails what waits.
+   *
+   * @return whether it ended in time
+   */
   public boolean close(long seconds) throws InterruptedException {
     List<Thread> running;
     synchronized (threads) {

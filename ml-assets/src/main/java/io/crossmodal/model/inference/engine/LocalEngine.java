@@ -31,6 +31,7 @@ public final class LocalEngine implements ModelEngine {
 
   private final DeviceBudgets budgets;
   private final ModelWorker worker;
+  private final EngineLoader loader;
   private final LoadedModels models;
   private volatile InferenceSettings settings;
 
@@ -48,19 +49,16 @@ public final class LocalEngine implements ModelEngine {
     this.worker = new ModelWorker(() -> this.settings, budgets, new InferenceStats());
     // Also where no model can ever be loaded, for somebody has to tell those who wait.
     worker.start(1);
-    this.models =
-        new LoadedModels(
-            catalog,
+    this.loader =
+        new EngineLoader(
             settings,
-            new EngineLoader(
-                settings,
-                budgets,
-                () -> {
-                  List<Device> found = devices.get();
-                  worker.start(found.size());
-                  return found;
-                }),
-            worker::wake);
+            budgets,
+            () -> {
+              List<Device> found = devices.get();
+              worker.start(found.size());
+              return found;
+            });
+    this.models = new LoadedModels(catalog, settings, loader, worker::wake);
   }
 
   @Override
@@ -88,9 +86,13 @@ public final class LocalEngine implements ModelEngine {
     return List.of();
   }
 
-  /** Returns a call that hangs, as {@link ModelWorker#overdue}. */
-  public Optional<String> overdue(Duration grace) {
-    return worker.overdue(grace);
+  /**
+   * Returns a call that hangs, as {@link ModelWorker#overdue}, or the loading of a model that does.
+   *
+   * @param longestLoad more than loading any model takes
+   */
+  public Optional<String> overdue(Duration grace, Duration longestLoad) {
+    return worker.overdue(grace).or(() -> loader.overdue(longestLoad.plus(grace)));
   }
 
   /** Threads, folder and the cache's size stay. */

@@ -30,10 +30,13 @@ public record InferMessage(JsonObject header, List<Tensor> tensors) {
   public static final String JSON_LENGTH = "Inference-Header-Content-Length";
 
   /**
-   * Most bytes of a message's JSON. Parsed it takes {@link #HEAP_PER_JSON_BYTE} times as much, so
-   * that whoever has many numbers sends them in binary.
+   * Most bytes of a message's JSON, beside the numbers that were asked for. Parsed it takes {@link
+   * #HEAP_PER_JSON_BYTE} times as much, so that whoever has many numbers sends them in binary.
    */
   public static final int LONGEST_JSON = 4 << 20;
+
+  /** The most bytes of JSON that a number takes, as a float64 is written that was a float32. */
+  static final int JSON_PER_NUMBER = 26;
 
   /** The heap that a byte of JSON takes at most: an array of numbers of one digit. */
   public static final int HEAP_PER_JSON_BYTE = 64;
@@ -209,12 +212,16 @@ public record InferMessage(JsonObject header, List<Tensor> tensors) {
    * @throws IllegalArgumentException when it is none, saying where
    */
   public static InferMessage readRequest(byte[] body, int jsonLength) {
-    return read(body, jsonLength, "inputs");
+    return read(body, jsonLength, "inputs", 0);
   }
 
-  /** Reads a response, likewise. */
-  public static InferMessage readResponse(byte[] body, int jsonLength) {
-    return read(body, jsonLength, "outputs");
+  /**
+   * Reads a response, likewise.
+   *
+   * @param numbers that its tensors have; a server that knows no binary tensors has them in JSON
+   */
+  public static InferMessage readResponse(byte[] body, int jsonLength, long numbers) {
+    return read(body, jsonLength, "outputs", numbers);
   }
 
   /**
@@ -237,20 +244,37 @@ public record InferMessage(JsonObject header, List<Tensor> tensors) {
     return number.getAsBigDecimal().longValueExact();
   }
 
-  private static InferMessage read(byte[] body, int jsonLength, String key) {
+  /** Refuses JSON that would take more heap than {@link #LONGEST_JSON} and some numbers do. */
+  private static void requireShort(byte[] body, int end, long numbers) {
+    long most = LONGEST_JSON + JSON_PER_NUMBER * numbers;
+    if (end > most) {
+      throw new IllegalArgumentException(
+          "the JSON of a message has at most "
+              + most
+              + " bytes, this one "
+              + end
+              + ": send tensors in binary, behind it");
+    }
+    if (end > LONGEST_JSON) {
+      // Whatever becomes an object in the heap has one of these before it.
+      long objects = 0;
+      for (int i = 0; i < end; i++) {
+        objects += body[i] == ',' || body[i] == '[' || body[i] == '{' ? 1 : 0;
+      }
+      if (objects > LONGEST_JSON / 2 + numbers) {
+        throw new IllegalArgumentException(
+            "the JSON holds more values than the " + numbers + " that were asked for");
+      }
+    }
+  }
+
+  private static InferMessage read(byte[] body, int jsonLength, String key, long numbers) {
     int end = jsonLength < 0 ? body.length : jsonLength;
     if (end > body.length) {
       throw new IllegalArgumentException(
           "[" + JSON_LENGTH + "] is " + end + ", but the body has " + body.length + " bytes");
     }
-    if (end > LONGEST_JSON) {
-      throw new IllegalArgumentException(
-          "the JSON of a message has at most "
-              + LONGEST_JSON
-              + " bytes, this one "
-              + end
-              + ": send tensors in binary, behind it");
-    }
+    requireShort(body, end, numbers);
     JsonObject header = json(body, 0, end);
     List<Tensor> tensors = new ArrayList<>();
     try {

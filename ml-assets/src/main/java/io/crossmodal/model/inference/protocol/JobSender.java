@@ -111,13 +111,24 @@ public final class JobSender {
   }
 
   /**
-   * Returns the most bytes that the body of the answer to a job's request has.
+   * Returns how many numbers the answer to a job's request has at most.
    *
    * @param config of the job's model
    */
-  public static long longestAnswer(Job<?, ?> job, ModelConfig config) {
+  public static long numbers(Job<?, ?> job, ModelConfig config) {
     RemoteOperation kind = RemoteOperation.of(job.operation());
-    return InferMessage.LONGEST_JSON + RemoteOperation.outcomeBytes(kind, config, job.items());
+    return RemoteOperation.outcomeBytes(kind, config, job.items()) / Float.BYTES;
+  }
+
+  /**
+   * Returns the most bytes that the body of an answer has.
+   *
+   * @param numbers that it has
+   * @param binary whether they are bytes behind the JSON, else in it
+   */
+  public static long longestAnswer(long numbers, boolean binary) {
+    int each = binary ? Float.BYTES : InferMessage.JSON_PER_NUMBER;
+    return InferMessage.LONGEST_JSON + each * numbers;
   }
 
   /**

@@ -6,6 +6,7 @@ package io.crossmodal.model.inference.protocol;
 
 import io.crossmodal.model.Messages;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.inference.PrecisionPolicy;
 import io.crossmodal.model.inference.batching.Operation;
 import io.crossmodal.model.text.TokenizedText;
 import java.util.Arrays;
@@ -82,6 +83,15 @@ public enum RemoteOperation {
   public static String model(String name) {
     int end = name.lastIndexOf(SEPARATOR);
     return end < 0 ? name : name.substring(0, end);
+  }
+
+  /**
+   * Returns what a worker calls the version of a model that is a bundle in a precision.
+   *
+   * @param sha256 of the bundle, 64 hexadecimal digits
+   */
+  public static String version(String sha256, PrecisionPolicy precision) {
+    return sha256.substring(0, 16) + '-' + precision.name().toLowerCase(Locale.ROOT);
   }
 
   /** Returns whether a model can do this. */

@@ -24,6 +24,7 @@ import io.crossmodal.model.inference.registry.ModelStatus.PrecisionTrial;
 import io.crossmodal.model.tokens.TokenBlock;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -49,6 +50,12 @@ public final class EngineLoader implements ModelLoader {
   private final InferenceSettings settings;
   private final DeviceBudgets budgets;
   private final Supplier<List<Device>> devices;
+
+  /** Null where nothing is being loaded. */
+  private volatile Loading loading;
+
+  /** A model on its way, since {@link System#nanoTime} said so much. */
+  private record Loading(String model, long start) {}
 
   /**
    * @param devices starts the engine where it does not run yet and says where models compute; at
@@ -161,6 +168,25 @@ public final class EngineLoader implements ModelLoader {
 
   @Override
   public Copies load(ModelBundle bundle, PrecisionPolicy policy) throws BundleException {
+    loading = new Loading(bundle.manifest().id(), System.nanoTime());
+    try {
+      return copies(bundle, policy);
+    } finally {
+      loading = null;
+    }
+  }
+
+  /** Returns a model whose loading has not ended for so long; empty where there is none. */
+  public Optional<String> overdue(Duration longest) {
+    Loading now = loading;
+    Duration took = now == null ? Duration.ZERO : Duration.ofNanos(System.nanoTime() - now.start);
+    return took.compareTo(longest) <= 0
+        ? Optional.empty()
+        : Optional.of(
+            "model [" + now.model + "] is still being loaded after " + took.toSeconds() + " s");
+  }
+
+  private Copies copies(ModelBundle bundle, PrecisionPolicy policy) throws BundleException {
     Optional<Precision> fixed = fixed(bundle, policy);
     List<Device> on = devices.get();
     List<PrecisionTrial> trials = new ArrayList<>();

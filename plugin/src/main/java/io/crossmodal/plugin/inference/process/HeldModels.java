@@ -66,7 +66,14 @@ final class HeldModels {
   private final AtomicLong loads = new AtomicLong();
   private volatile boolean asked;
   private volatile boolean binary = true;
-  private CompletableFuture<?> unloading = CompletableFuture.completedFuture(null);
+
+  /** Whether it is a worker of this project, as it said last. */
+  private volatile boolean ours;
+
+  /** Whether it may hold what this node does not need, as after a start of either. */
+  private boolean owed = true;
+
+  private CompletableFuture<Void> settling = CompletableFuture.completedFuture(null);
 
   /** A model that it holds, is loading, or could not load at a time. */
   private record Holding(CompletableFuture<Void> ready, AtomicLong failedAt) {
@@ -121,10 +128,11 @@ final class HeldModels {
     return loads.get();
   }
 
-  /** Takes note that it holds none any more, since it went away. */
+  /** Takes note that it went away, and may be another process when it is back, or the same. */
   void clear() {
     synchronized (loaded) {
       loaded.clear();
+      owed = true;
     }
   }
 
@@ -133,14 +141,28 @@ final class HeldModels {
     synchronized (loaded) {
       Holding known = loaded.get(model);
       if (known == null || known.isStale()) {
+        asked = true;
         AtomicLong failedAt = new AtomicLong();
         known =
             new Holding(
-                load(model).whenComplete((done, thrown) -> failedAt.set(System.nanoTime())),
+                settling
+                    .thenCompose(settled -> load(model))
+                    .whenComplete(
+                        (done, thrown) -> {
+                          failedAt.set(System.nanoTime());
+                          noteUnneeded(model);
+                        }),
                 failedAt);
         loaded.put(model, known);
       }
       return known.ready;
+    }
+  }
+
+  /** A model that was let go while it was loaded is there now, and nobody needs it. */
+  private void noteUnneeded(RemoteModel model) {
+    synchronized (loaded) {
+      owed |= !loaded.containsKey(model);
     }
   }
 
@@ -163,13 +185,12 @@ final class HeldModels {
   }
 
   private CompletableFuture<Void> load(RemoteModel model) {
-    asked = true;
     CompletableFuture<Void> done =
         http.get("/v2")
             .thenCompose(
                 server -> {
                   JsonObject said = server.json();
-                  boolean ours = said.has("name") && WORKER.equals(said.get("name").getAsString());
+                  ours = said.has("name") && WORKER.equals(said.get("name").getAsString());
                   binary =
                       ours
                           || (said.get("extensions") instanceof JsonArray known
@@ -217,7 +238,7 @@ final class HeldModels {
 
   private CompletableFuture<Void> loadByDigest(RemoteModel model) {
     byte[] request = model.request(owner).toString().getBytes(StandardCharsets.UTF_8);
-    String path = model.repositoryPath("load");
+    String path = model.loadPath();
     return http.post(path, new InferMessage.Body(request, List.of()))
         .handle(
             (reply, thrown) -> {
@@ -271,36 +292,51 @@ final class HeldModels {
     }
   }
 
-  /**
-   * Takes note that the node needs a model no more.
-   *
-   * @param unload whether the worker is told, for no other model of the node is the same to it
-   */
-  void release(RemoteModel model, boolean unload) {
-    CompletableFuture<Void> held;
+  /** Takes note that the node needs a model no more. */
+  void release(RemoteModel model) {
     synchronized (loaded) {
-      Holding known = loaded.remove(model);
-      held = known == null ? null : known.ready;
+      loaded.remove(model);
+      owed = true;
     }
-    if (unload && held != null && model.isLoadedByDigest()) {
-      byte[] request = model.request(owner).toString().getBytes(StandardCharsets.UTF_8);
-      CompletableFuture<WorkerHttp.Reply> told =
-          held.thenCompose(
-              done ->
-                  http.post(
-                      model.repositoryPath("unload"), new InferMessage.Body(request, List.of())));
-      CompletableFuture<?> ended =
-          told.handle(
-              (done, thrown) -> {
-                if (thrown != null) {
-                  LOGGER.debug("a worker did not unload a model", thrown);
-                }
-                return null;
-              });
-      synchronized (loaded) {
-        unloading = CompletableFuture.allOf(unloading, ended);
+  }
+
+  /**
+   * Tells the worker what this node needs, where it may hold more for it: it lets go of the rest.
+   * Loads wait until that is done, so that it is known which of them it has not seen.
+   */
+  void settle() {
+    synchronized (loaded) {
+      if (owed && ours) {
+        settling = settling.thenCompose(before -> retain());
       }
     }
+  }
+
+  private CompletableFuture<Void> retain() {
+    JsonArray needed = new JsonArray();
+    synchronized (loaded) {
+      if (!owed) {
+        // Told while this waited.
+        return CompletableFuture.completedFuture(null);
+      }
+      owed = false;
+      loaded.keySet().forEach(model -> needed.add(model.name()));
+    }
+    JsonObject all = new JsonObject();
+    all.addProperty("owner", owner);
+    all.add("models", needed);
+    byte[] request = all.toString().getBytes(StandardCharsets.UTF_8);
+    return http.post("/v2/repository/retain", new InferMessage.Body(request, List.of()))
+        .handle(
+            (done, thrown) -> {
+              if (thrown != null) {
+                LOGGER.debug("a worker did not hear what this node needs", thrown);
+                synchronized (loaded) {
+                  owed = true;
+                }
+              }
+              return null;
+            });
   }
 
   /** Has it hold what the node needs and it does not have: it was away, or could not load it. */
@@ -323,16 +359,20 @@ final class HeldModels {
                             Futures.cause(thrown));
                       }
                     });
+        if (!wanted.contains(model)) {
+          // It was let go in between, by another thread.
+          release(model);
+        }
       }
     }
   }
 
   /** Waits a moment until the worker knows what was let go. */
-  void awaitUnloads() {
+  void awaitSettled() {
     try {
       CompletableFuture<?> last;
       synchronized (loaded) {
-        last = unloading;
+        last = settling;
       }
       Object unused = last.get(UNLOAD_MILLIS, TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {

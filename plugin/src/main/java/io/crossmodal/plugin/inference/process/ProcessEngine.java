@@ -38,7 +38,6 @@ import org.apache.logging.log4j.Logger;
 public final class ProcessEngine implements ModelEngine {
   private static final Logger LOGGER = LogManager.getLogger(ProcessEngine.class);
   private static final int IO_THREADS = 2;
-  private static final int CLOSE_SECONDS = 30;
 
   private final EventLoopGroup group;
   private final List<WorkerLink> workers;
@@ -50,7 +49,7 @@ public final class ProcessEngine implements ModelEngine {
    * @param addresses of the workers, at least one
    * @param tls for those that take it; null where none does
    * @param owner names this node to them, the same after a restart
-   * @param disk writes bundles that are sent
+   * @param disk writes bundles that are sent, and looks up workers' hosts
    * @param silenceMillis for which a worker may not respond
    */
   public ProcessEngine(
@@ -136,13 +135,10 @@ public final class ProcessEngine implements ModelEngine {
 
   @Override
   public void close() {
-    boolean ended = runner.close(CLOSE_SECONDS);
+    runner.close();
     // Workers are told that these are needed no more, while there are connections.
     models.close();
     workers.forEach(WorkerLink::close);
     Future<?> unused = group.shutdownGracefully(0, 1, TimeUnit.SECONDS);
-    if (!ended) {
-      throw new IllegalStateException("jobs of workers did not end");
-    }
   }
 }

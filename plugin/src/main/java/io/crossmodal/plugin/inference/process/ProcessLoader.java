@@ -6,6 +6,7 @@ package io.crossmodal.plugin.inference.process;
 
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.inference.Futures;
 import io.crossmodal.model.inference.InferenceException;
 import io.crossmodal.model.inference.PrecisionPolicy;
 import io.crossmodal.model.inference.protocol.Failure;
@@ -19,9 +20,12 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
 
-/** Has all workers that respond load a model; one of them must. */
+/**
+ * Has all workers that respond load a model; it is there when one of them has it, and the others
+ * get jobs of it when they do.
+ */
 final class ProcessLoader implements ModelLoader {
   private final List<WorkerLink> workers;
   private final Set<RemoteModel> wanted;
@@ -41,36 +45,51 @@ final class ProcessLoader implements ModelLoader {
       throw ProcessRunner.nobody(workers);
     }
     RemoteModel model = new RemoteModel(bundle, sha256(bundle), policy, this::release);
-    List<CompletableFuture<Void>> loads = there.stream().map(worker -> worker.hold(model)).toList();
-    Throwable first = null;
-    boolean held = false;
-    for (CompletableFuture<Void> load : loads) {
-      try {
-        load.join();
-        held = true;
-      } catch (CompletionException e) {
-        first = first == null ? e.getCause() : first;
-      }
-    }
-    if (held) {
+    try {
+      first(there.stream().map(worker -> worker.hold(model)).toList()).get();
       wanted.add(model);
       return model;
+    } catch (InterruptedException e) {
+      release(model);
+      Thread.currentThread().interrupt();
+      throw new InferenceException.ModelUnavailable("the node is shutting down", e);
+    } catch (ExecutionException e) {
+      release(model);
+      throw failure(Futures.cause(e.getCause()));
     }
-    workers.forEach(worker -> worker.release(model, false));
-    if (first instanceof WorkerException.Refused refused) {
+  }
+
+  /** Returns what the first load completes that ends well, so that none waits for the slowest. */
+  private static CompletableFuture<Void> first(List<CompletableFuture<Void>> loads) {
+    CompletableFuture<Void> first = new CompletableFuture<>();
+    CompletableFuture<?> unused =
+        CompletableFuture.allOf(
+                loads.stream()
+                    .map(load -> load.thenRun(() -> first.complete(null)))
+                    .toArray(CompletableFuture<?>[]::new))
+            .whenComplete(
+                (all, failure) -> {
+                  if (failure != null) {
+                    // Of no effect where one has ended well.
+                    first.completeExceptionally(failure);
+                  }
+                });
+    return first;
+  }
+
+  private static InferenceException failure(Throwable cause) throws BundleException {
+    if (cause instanceof WorkerException.Refused refused) {
       if (refused.failure() == Failure.BUNDLE_REFUSED) {
         throw new BundleException(refused.getMessage(), refused);
       }
-      throw refused.failure().exception(refused.getMessage());
+      return refused.failure().exception(refused.getMessage());
     }
-    throw new InferenceException.ModelUnavailable(String.valueOf(first.getMessage()), first);
+    return new InferenceException.ModelUnavailable(String.valueOf(cause.getMessage()), cause);
   }
 
   private void release(RemoteModel model) {
     wanted.remove(model);
-    // The same may have been loaded twice, to try what is uploaded again.
-    boolean last = wanted.stream().noneMatch(model::isSame);
-    workers.forEach(worker -> worker.release(model, last));
+    workers.forEach(worker -> worker.release(model));
   }
 
   /** Returns the digest of the file that a bundle is, as a worker keeps it. */

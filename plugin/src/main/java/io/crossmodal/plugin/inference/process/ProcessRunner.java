@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.inference.process;
 
 import io.crossmodal.model.Messages;
+import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.inference.Futures;
 import io.crossmodal.model.inference.InferenceException;
 import io.crossmodal.model.inference.InferenceSettings;
@@ -175,7 +176,7 @@ final class ProcessRunner implements JobRunner {
             sending.model,
             sending.model.inferPath(job.operation()),
             sending.body,
-            JobSender.longestAnswer(job, sending.model.config()));
+            JobSender.numbers(job, sending.model.config()));
     CompletableFuture<?> unused = job.result().whenComplete((done, failure) -> reply.cancel(false));
     unused =
         reply.whenComplete(
@@ -197,7 +198,8 @@ final class ProcessRunner implements JobRunner {
   private static void complete(Sending sending, WorkerHttp.Reply reply, WorkerLink worker) {
     Job<?, ?> job = sending.job;
     try {
-      JobSender.complete(job, sending.model.config(), reply.message());
+      ModelConfig config = sending.model.config();
+      JobSender.complete(job, config, reply.message(JobSender.numbers(job, config)));
     } catch (Error e) {
       // Thrown on, it would end in a future that nobody looks at.
       job.fail(Futures.unwrap(e));
@@ -242,18 +244,13 @@ final class ProcessRunner implements JobRunner {
     return jobs.size();
   }
 
-  /** Nothing waits here. */
-  @Override
-  public void wake() {}
-
   private static InferenceException closing() {
     return new InferenceException.ModelUnavailable("the node is shutting down", null);
   }
 
-  @Override
-  public boolean close(long seconds) {
+  /** Fails what is under way, and what comes. */
+  void close() {
     closed = true;
     jobs.forEach(job -> job.fail(closing()));
-    return true;
   }
 }

@@ -68,16 +68,17 @@ final class RemoteModel implements ModelLoader.Loaded {
     return bundle.manifest().config();
   }
 
-  /** Returns whether workers do not tell this one from another. */
-  boolean isSame(RemoteModel other) {
-    return sha256.equals(other.sha256)
-        && policy == other.policy
-        && bundle.manifest().id().equals(other.bundle.manifest().id());
+  /** Returns the path that loads it. */
+  String loadPath() {
+    return "/v2/repository/models/" + bundle.manifest().id() + "/load";
   }
 
-  /** Returns the path that loads it, or unloads it. */
-  String repositoryPath(String action) {
-    return "/v2/repository/models/" + bundle.manifest().id() + "/" + action;
+  /** Returns what workers call it; those that they do not tell apart have one name. */
+  JsonObject name() {
+    JsonObject name = new JsonObject();
+    name.addProperty("name", bundle.manifest().id());
+    name.addProperty("version", RemoteOperation.version(sha256, policy));
+    return name;
   }
 
   /** Returns the path of an operation on it. */
@@ -88,15 +89,12 @@ final class RemoteModel implements ModelLoader.Loaded {
         + "/infer";
   }
 
-  /** Returns the body of a request to load or unload it. */
+  /** Returns the body of a request to load it. */
   JsonObject request(String owner) {
     JsonObject parameters = new JsonObject();
     parameters.addProperty("sha256", sha256);
     parameters.addProperty("precision", policy.name().toLowerCase(Locale.ROOT));
     parameters.addProperty("owner", owner);
-    if (isLoadedByDigest()) {
-      parameters.addProperty("version", held.version);
-    }
     JsonObject json = new JsonObject();
     json.add("parameters", parameters);
     return json;
@@ -123,8 +121,8 @@ final class RemoteModel implements ModelLoader.Loaded {
     return "/v2/models/" + one.of(bundle.manifest().id()) + "/ready";
   }
 
-  /** Returns whether workers of this project hold it, which let it go when they are told. */
-  boolean isLoadedByDigest() {
+  /** Returns whether workers of this project hold it, whose versions are bundles' digests. */
+  private boolean isLoadedByDigest() {
     return held != null && !held.version.isEmpty();
   }
 

@@ -8,6 +8,11 @@ import io.crossmodal.model.Messages;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
+import java.net.UnknownHostException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -66,5 +71,30 @@ public record WorkerAddress(String text, SocketAddress socket, boolean tls) {
 
   boolean isFile() {
     return socket instanceof UnixDomainSocketAddress;
+  }
+
+  /**
+   * Finds the address to connect to.
+   *
+   * @param lookups ask for a host's, not on a connection's thread, whose others would wait
+   * @return fails with {@link UnknownHostException} where there is none
+   */
+  CompletableFuture<SocketAddress> lookUp(Executor lookups) {
+    if (!(socket instanceof InetSocketAddress host && host.isUnresolved())) {
+      return CompletableFuture.completedFuture(socket);
+    }
+    try {
+      return CompletableFuture.supplyAsync(
+          () -> {
+            InetSocketAddress found = new InetSocketAddress(host.getHostString(), host.getPort());
+            if (found.isUnresolved()) {
+              throw new CompletionException(new UnknownHostException(host.getHostString()));
+            }
+            return found;
+          },
+          lookups);
+    } catch (RejectedExecutionException e) {
+      return CompletableFuture.failedFuture(e);
+    }
   }
 }

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.inference.process;
 
 import com.google.gson.JsonObject;
 import io.crossmodal.model.Messages;
+import io.crossmodal.model.inference.Futures;
 import io.crossmodal.model.inference.protocol.InferMessage;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBuf;
@@ -30,6 +31,7 @@ import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.stream.ChunkedStream;
 import io.netty.handler.stream.ChunkedWriteHandler;
+import io.netty.resolver.NoopAddressResolverGroup;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -43,6 +45,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.Executor;
 import javax.net.ssl.SSLException;
 import jdk.net.ExtendedSocketOptions;
 import jdk.net.UnixDomainPrincipal;
@@ -58,6 +61,7 @@ final class WorkerHttp implements AutoCloseable {
 
   private final WorkerAddress address;
   private final Trust trust;
+  private final Executor lookups;
   private final Bootstrap bootstrap;
   private final Deque<Channel> idle = new ConcurrentLinkedDeque<>();
   private final Set<Channel> open = ConcurrentHashMap.newKeySet();
@@ -78,8 +82,9 @@ final class WorkerHttp implements AutoCloseable {
       return InferMessage.json(body, 0, body.length);
     }
 
-    InferMessage message() {
-      return InferMessage.readResponse(body, jsonLength);
+    /** Reads the answer to a job, which has so many numbers. */
+    InferMessage message(long numbers) {
+      return InferMessage.readResponse(body, jsonLength, numbers);
     }
   }
 
@@ -88,13 +93,18 @@ final class WorkerHttp implements AutoCloseable {
     ChannelFuture send(Channel channel);
   }
 
-  WorkerHttp(WorkerAddress address, Trust trust, EventLoopGroup group) {
+  /**
+   * @param lookups look up an address's host, at each new connection
+   */
+  WorkerHttp(WorkerAddress address, Trust trust, EventLoopGroup group, Executor lookups) {
     this.address = address;
     this.trust = trust;
+    this.lookups = lookups;
     this.bootstrap =
         new Bootstrap()
             .group(group)
             .channel(address.isFile() ? NioDomainSocketChannel.class : NioSocketChannel.class)
+            .resolver(NoopAddressResolverGroup.INSTANCE)
             .handler(
                 new ChannelInitializer<Channel>() {
                   @Override
@@ -164,19 +174,21 @@ final class WorkerHttp implements AutoCloseable {
    * @param bundle read as the worker takes it; closed
    */
   CompletableFuture<Reply> post(String path, byte[] json, InputStream bundle) {
-    return exchange(
-            LONGEST_WORDS,
-            channel -> {
-              HttpRequest request =
-                  toHost(new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.POST, path));
-              request.headers().set(InferMessage.JSON_LENGTH, json.length);
-              HttpUtil.setTransferEncodingChunked(request, true);
-              channel.write(request);
-              InputStream all = new SequenceInputStream(new ByteArrayInputStream(json), bundle);
-              return channel.writeAndFlush(new HttpChunkedInput(new ChunkedStream(all, 1 << 16)));
-            })
-        // Where it was not even begun, too.
-        .whenComplete((done, failure) -> close(bundle));
+    CompletableFuture<Reply> reply = new CompletableFuture<>();
+    // Over a connection of its own: what has been read of the bundle cannot be sent again.
+    connect(
+        channel -> {
+          HttpRequest request =
+              toHost(new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.POST, path));
+          request.headers().set(InferMessage.JSON_LENGTH, json.length);
+          HttpUtil.setTransferEncodingChunked(request, true);
+          channel.write(request);
+          InputStream all = new SequenceInputStream(new ByteArrayInputStream(json), bundle);
+          return channel.writeAndFlush(new HttpChunkedInput(new ChunkedStream(all, 1 << 16)));
+        },
+        new WorkerReplies.Exchange(LONGEST_WORDS, reply, null));
+    // Where it was not even begun, too.
+    return reply.whenComplete((done, failure) -> close(bundle));
   }
 
   private static void close(InputStream stream) {
@@ -196,55 +208,75 @@ final class WorkerHttp implements AutoCloseable {
   }
 
   private CompletableFuture<Reply> exchange(long longest, Sender sender) {
-    WorkerReplies.Exchange exchange =
-        new WorkerReplies.Exchange(longest, new CompletableFuture<>());
-    CompletableFuture<Reply> reply = exchange.reply();
-    if (closed) {
-      reply.completeExceptionally(new WorkerException.Gone("the node is closing", null));
-      return reply;
-    }
+    CompletableFuture<Reply> reply = new CompletableFuture<>();
     for (Channel channel = idle.pollLast(); channel != null; channel = idle.pollLast()) {
-      if (channel.isActive()) {
-        start(channel, sender, exchange);
+      if (channel.isActive() && !closed) {
+        // The worker may end a connection that was idle just as this is sent: then it was not read.
+        Runnable again = () -> connect(sender, new WorkerReplies.Exchange(longest, reply, null));
+        start(channel, sender, new WorkerReplies.Exchange(longest, reply, again));
         return reply;
       }
     }
-    bootstrap
-        .connect(address.socket())
-        .addListener(
-            (ChannelFuture connected) -> {
-              if (!connected.isSuccess()) {
-                reply.completeExceptionally(
-                    new WorkerException.Gone(
-                        "no worker listens on [" + address.text() + "]: " + connected.cause(),
-                        connected.cause()));
-                return;
-              }
-              Channel channel = connected.channel();
-              open.add(channel);
-              channel.closeFuture().addListener(ended -> open.remove(channel));
-              String foreign = closed ? "the node is closing" : foreign(channel);
-              if (foreign != null) {
-                channel.close();
-                reply.completeExceptionally(new WorkerException.Gone(foreign, null));
-              } else if (address.tls()) {
-                channel
-                    .pipeline()
-                    .get(SslHandler.class)
-                    .handshakeFuture()
-                    .addListener(
-                        shaken -> {
-                          if (shaken.isSuccess()) {
-                            start(channel, sender, exchange);
-                          } else {
-                            reply.completeExceptionally(gone(shaken.cause()));
-                          }
-                        });
-              } else {
-                start(channel, sender, exchange);
-              }
-            });
+    connect(sender, new WorkerReplies.Exchange(longest, reply, null));
     return reply;
+  }
+
+  private void connect(Sender sender, WorkerReplies.Exchange exchange) {
+    CompletableFuture<Reply> reply = exchange.reply();
+    if (closed) {
+      reply.completeExceptionally(new WorkerException.Gone("the node is closing", null));
+      return;
+    }
+    CompletableFuture<?> unused =
+        address
+            .lookUp(lookups)
+            .whenComplete(
+                (socket, unknown) -> {
+                  if (unknown != null) {
+                    reply.completeExceptionally(absent(Futures.cause(unknown)));
+                  } else {
+                    bootstrap
+                        .connect(socket)
+                        .addListener(
+                            (ChannelFuture connected) -> connected(connected, sender, exchange));
+                  }
+                });
+  }
+
+  private WorkerException absent(Throwable cause) {
+    return new WorkerException.Gone(
+        "no worker listens on [" + address.text() + "]: " + cause, cause);
+  }
+
+  private void connected(ChannelFuture connected, Sender sender, WorkerReplies.Exchange exchange) {
+    CompletableFuture<Reply> reply = exchange.reply();
+    if (!connected.isSuccess()) {
+      reply.completeExceptionally(absent(connected.cause()));
+      return;
+    }
+    Channel channel = connected.channel();
+    open.add(channel);
+    channel.closeFuture().addListener(ended -> open.remove(channel));
+    String foreign = closed ? "the node is closing" : foreign(channel);
+    if (foreign != null) {
+      channel.close();
+      reply.completeExceptionally(new WorkerException.Gone(foreign, null));
+    } else if (address.tls()) {
+      channel
+          .pipeline()
+          .get(SslHandler.class)
+          .handshakeFuture()
+          .addListener(
+              shaken -> {
+                if (shaken.isSuccess()) {
+                  start(channel, sender, exchange);
+                } else {
+                  reply.completeExceptionally(gone(shaken.cause()));
+                }
+              });
+    } else {
+      start(channel, sender, exchange);
+    }
   }
 
   /** Returns why the process at the other end is not to be trusted; null where it is. */
@@ -299,7 +331,7 @@ final class WorkerHttp implements AutoCloseable {
                   sent -> {
                     exchange.sent();
                     if (!sent.isSuccess()) {
-                      reply.completeExceptionally(gone(sent.cause()));
+                      replies.end(exchange, gone(sent.cause()));
                       channel.close();
                     }
                   });
@@ -340,7 +372,13 @@ final class WorkerHttp implements AutoCloseable {
 
   /** Ends all connections; what waits for an answer fails. */
   void disconnect() {
-    open.forEach(Channel::close);
+    for (Channel channel : open) {
+      WorkerReplies replies = channel.pipeline().get(WorkerReplies.class);
+      if (replies != null) {
+        replies.leave();
+      }
+      channel.close();
+    }
   }
 
   @Override

@@ -8,6 +8,7 @@ import io.crossmodal.model.inference.Futures;
 import io.crossmodal.model.inference.engine.ModelEngine.WorkerStatus;
 import io.crossmodal.model.inference.protocol.Failure;
 import io.crossmodal.model.inference.protocol.InferMessage;
+import io.crossmodal.model.inference.protocol.JobSender;
 import io.netty.channel.EventLoopGroup;
 import java.nio.file.Path;
 import java.util.Set;
@@ -26,7 +27,8 @@ import org.apache.logging.log4j.Logger;
 /**
  * One worker as this node knows it: whether it responds, and which models it holds for the node. It
  * is asked for its health every second. While it does not respond nothing is sent to it, and what
- * it had under way fails; when it is back, the node's models are loaded into it again. Thread-safe.
+ * it had under way fails; when it is back, the node's models are loaded into it again, and it lets
+ * go of what the node does not need any more. Thread-safe.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // whoever waits has the future that these end
 final class WorkerLink implements AutoCloseable {
@@ -49,7 +51,7 @@ final class WorkerLink implements AutoCloseable {
    * @param owner this node, in the words of the protocol
    * @param trust as {@link WorkerHttp}
    * @param directory for a bundle on its way
-   * @param disk writes it there
+   * @param disk writes it there, and looks up the address's host
    * @param silenceMillis for which a worker may not respond
    * @param wanted the node's models, which a worker that comes back is to load
    */
@@ -63,7 +65,7 @@ final class WorkerLink implements AutoCloseable {
       long silenceMillis,
       Set<RemoteModel> wanted) {
     this.address = address;
-    this.http = new WorkerHttp(address, trust, group);
+    this.http = new WorkerHttp(address, trust, group, disk);
     this.models =
         new HeldModels(http, address.text(), owner, directory, disk, group, this::noticed);
     this.group = group;
@@ -114,16 +116,22 @@ final class WorkerLink implements AutoCloseable {
    * Sends a job's request to the model, which is loaded first where it is not.
    *
    * @param body made when it is known whether the worker takes binary tensors
-   * @param longest bytes of its answer at most
+   * @param numbers that its answer has
    */
   CompletableFuture<WorkerHttp.Reply> infer(
-      RemoteModel model, String path, Function<Boolean, InferMessage.Body> body, long longest) {
+      RemoteModel model, String path, Function<Boolean, InferMessage.Body> body, long numbers) {
     inFlight.incrementAndGet();
     CompletableFuture<WorkerHttp.Reply> result = new CompletableFuture<>();
     CompletableFuture<?> unused =
         result.whenComplete((done, failure) -> inFlight.decrementAndGet());
     inferOnce(
-        model, () -> http.post(path, body.apply(models.takesBinary()), longest), result, true);
+        model,
+        () -> {
+          boolean binary = models.takesBinary();
+          return http.post(path, body.apply(binary), JobSender.longestAnswer(numbers, binary));
+        },
+        result,
+        true);
     return result;
   }
 
@@ -192,12 +200,13 @@ final class WorkerLink implements AutoCloseable {
   }
 
   /**
-   * Takes note that the node needs a model no more.
-   *
-   * @param unload whether the worker is told, for no other model of the node is the same to it
+   * Takes note that the node needs a model no more; tells the worker, at once or when it is back.
    */
-  void release(RemoteModel model, boolean unload) {
-    models.release(model, unload && responds());
+  void release(RemoteModel model) {
+    models.release(model);
+    if (responds()) {
+      models.settle();
+    }
   }
 
   private void pulse() {
@@ -219,10 +228,13 @@ final class WorkerLink implements AutoCloseable {
               // One that refuses, as for too many connections, is there.
               if (cause != null && !(cause instanceof WorkerException.Refused)) {
                 lost(cause);
-              } else if (!responds()) {
-                back();
               } else {
+                if (!responds()) {
+                  LOGGER.info("{} responds again", address());
+                  silent = "";
+                }
                 models.holdAll(wanted);
+                models.settle();
               }
             });
   }
@@ -243,16 +255,10 @@ final class WorkerLink implements AutoCloseable {
     }
   }
 
-  private void back() {
-    LOGGER.info("{} responds again", address());
-    silent = "";
-    models.holdAll(wanted);
-  }
-
   @Override
   public void close() {
     pulse.cancel(false);
-    models.awaitUnloads();
+    models.awaitSettled();
     http.close();
   }
 }

@@ -25,7 +25,8 @@ import javax.net.ssl.SSLException;
 
 /**
  * One connection's answers, each of which is at most as long as its request says. Whatever else
- * comes ends the connection. Used by the connection's own thread, but for {@link #isAnswering}.
+ * comes ends the connection. Used by the connection's own thread, but for {@link #isAnswering} and
+ * {@link #leave}.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // whoever closes does not wait for it
 final class WorkerReplies extends SimpleChannelInboundHandler<HttpObject> {
@@ -37,6 +38,7 @@ final class WorkerReplies extends SimpleChannelInboundHandler<HttpObject> {
 
   private final WorkerHttp http;
   private volatile Exchange exchange;
+  private volatile boolean left;
   private HttpResponse head;
   private ByteArrayOutputStream body;
 
@@ -44,14 +46,18 @@ final class WorkerReplies extends SimpleChannelInboundHandler<HttpObject> {
   static final class Exchange {
     private final long longest;
     private final CompletableFuture<Reply> reply;
+    private final Runnable again;
     private boolean sent;
 
     /**
      * @param longest bytes of the answer's body at most
+     * @param again sends it over a new connection, should this one end before an answer begins;
+     *     null where the request fails then
      */
-    Exchange(long longest, CompletableFuture<Reply> reply) {
+    Exchange(long longest, CompletableFuture<Reply> reply, Runnable again) {
       this.longest = longest;
       this.reply = reply;
+      this.again = again;
     }
 
     CompletableFuture<Reply> reply() {
@@ -154,7 +160,7 @@ final class WorkerReplies extends SimpleChannelInboundHandler<HttpObject> {
   @Override
   public void channelInactive(ChannelHandlerContext context) {
     http.ended(context.channel());
-    end(http.gone(new ClosedChannelException()));
+    end(exchange, http.gone(new ClosedChannelException()));
   }
 
   @Override
@@ -164,6 +170,7 @@ final class WorkerReplies extends SimpleChannelInboundHandler<HttpObject> {
             ? refused
             : thrown;
     end(
+        exchange,
         cause instanceof IOException
             ? http.gone(cause)
             : new WorkerException.Unreadable(
@@ -171,10 +178,25 @@ final class WorkerReplies extends SimpleChannelInboundHandler<HttpObject> {
     context.close();
   }
 
-  private void end(WorkerException why) {
-    Exchange ended = exchange;
+  /** Takes note that the node ends the connection, and what is under way with it. */
+  void leave() {
+    left = true;
+  }
+
+  /** The connection ends, or what was to be sent over it cannot be. */
+  void end(Exchange ended, WorkerException why) {
+    if (ended == null || exchange != ended) {
+      // It has been answered, or ended already.
+      return;
+    }
     exchange = null;
-    if (ended != null) {
+    if (ended.again != null
+        && head == null
+        && !left
+        && why instanceof WorkerException.Gone
+        && !ended.reply.isDone()) {
+      ended.again.run();
+    } else {
       ended.reply.completeExceptionally(why);
     }
   }

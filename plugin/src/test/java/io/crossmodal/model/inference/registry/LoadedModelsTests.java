@@ -17,6 +17,7 @@ import io.crossmodal.model.inference.Deadline;
 import io.crossmodal.model.inference.InferenceException;
 import io.crossmodal.model.inference.InferenceSettings;
 import io.crossmodal.model.inference.PrecisionPolicy;
+import io.crossmodal.model.inference.engine.LocalEngine;
 import io.crossmodal.model.inference.memory.DeviceBudgets;
 import io.crossmodal.model.inference.memory.MemoryBudget;
 import io.crossmodal.model.inference.registry.ModelStatus.PrecisionTrial;
@@ -108,6 +109,35 @@ public class LoadedModelsTests extends OpenSearchTestCase {
 
   private static long weights() {
     return TestModels.micro().weightBytes();
+  }
+
+  public void testALoadThatNeverEndsIsSeen() throws Exception {
+    CountDownLatch ended = new CountDownLatch(1);
+    InferenceSettings settings = settings();
+    try (LocalEngine engine =
+        new LocalEngine(
+            catalog,
+            settings,
+            () -> {
+              try {
+                assertTrue(ended.await(3, TimeUnit.MINUTES));
+              } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+              }
+              return cpus(settings, 1);
+            },
+            budget)) {
+      CompletableFuture<Void> load = engine.models().load(TestModels.ID, null);
+      Duration none = Duration.ZERO;
+      assertBusy(() -> assertTrue(engine.overdue(none, none).isPresent()));
+      assertThat(
+          engine.overdue(none, none).orElseThrow(),
+          containsString("model [" + TestModels.ID + "] is still being loaded"));
+      assertEquals(Optional.empty(), engine.overdue(none, Duration.ofDays(1)));
+      ended.countDown();
+      load.get(3, TimeUnit.MINUTES);
+      assertEquals(Optional.empty(), engine.overdue(none, none));
+    }
   }
 
   public void testANewVersionServesWhenItIsWarmAndTheOldOneEndsItsJobs() throws Exception {

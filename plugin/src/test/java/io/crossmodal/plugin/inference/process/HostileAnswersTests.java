@@ -5,17 +5,26 @@
 package io.crossmodal.plugin.inference.process;
 
 import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.equalTo;
+import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.instanceOf;
+import static org.hamcrest.Matchers.lessThan;
 
 import com.google.gson.JsonObject;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.fixtures.TestCertificates;
+import io.crossmodal.model.inference.Deadline;
 import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.batching.Job;
+import io.crossmodal.model.inference.batching.Operation;
 import io.crossmodal.model.inference.protocol.InferMessage;
+import io.crossmodal.model.inference.protocol.JobSender;
 import io.crossmodal.model.inference.protocol.PeerTrust;
 import io.crossmodal.model.inference.protocol.Tensor;
 import io.crossmodal.model.inference.registry.ModelCatalog;
+import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.plugin.TestService;
 import io.crossmodal.plugin.inference.encoding.Encoded;
 import io.crossmodal.plugin.inference.encoding.EncodingService;
@@ -30,19 +39,28 @@ import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslProvider;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import javax.net.ssl.SSLServerSocket;
 import org.opensearch.test.OpenSearchTestCase;
 
@@ -50,6 +68,8 @@ import org.opensearch.test.OpenSearchTestCase;
 public class HostileAnswersTests extends OpenSearchTestCase {
   private static final ModelBundle MODEL = ModelBundle.demo();
   private static final String WORDS = "a red lake";
+  private static final byte[] OURS =
+      "{\"name\":\"crossmodal-worker\"}".getBytes(StandardCharsets.US_ASCII);
 
   private final EventLoopGroup group =
       new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
@@ -67,10 +87,15 @@ public class HostileAnswersTests extends OpenSearchTestCase {
   }
 
   private WorkerHttp http(String address, WorkerTls tls) {
+    return http(address, tls, helpers);
+  }
+
+  private WorkerHttp http(String address, WorkerTls tls, Executor lookups) {
     return new WorkerHttp(
         WorkerAddress.of(address),
         new WorkerHttp.Trust("root", tls == null ? null : tls.context()),
-        group);
+        group,
+        lookups);
   }
 
   /** Returns why a GET fails that is answered so. */
@@ -144,9 +169,84 @@ public class HostileAnswersTests extends OpenSearchTestCase {
     }
   }
 
+  private static void answerNothing(OutputStream out) throws IOException {
+    FakeWorker.answer(out, "200 OK", "", "{}".getBytes(StandardCharsets.US_ASCII));
+  }
+
+  /** As one that was idle for long is, just as the next request is sent. */
+  public void testAKeptConnectionThatEndsIsReplacedOnce() throws Exception {
+    AtomicInteger requests = new AtomicInteger();
+    Set<Integer> ends = Set.of(2, 5, 6);
+    try (FakeWorker worker =
+            new FakeWorker(
+                (path, out) -> {
+                  if (ends.contains(requests.incrementAndGet())) {
+                    throw new IOException("it ends without an answer");
+                  }
+                  answerNothing(out);
+                });
+        WorkerHttp http = http(worker.address(), null)) {
+      for (int i = 0; i < 3; i++) {
+        assertEquals("{}", http.get("/v2").get(3, TimeUnit.MINUTES).json().toString());
+      }
+      assertEquals("one of them was sent twice", 4, requests.get());
+      assertThat(failure(http.get("/v2")), instanceOf(WorkerException.Gone.class));
+      assertEquals("over the kept connection and over a new one", 6, requests.get());
+      assertThat(
+          "no other connection is kept, so that this is one that is new",
+          http.get("/v2").get(3, TimeUnit.MINUTES).json().toString(),
+          equalTo("{}"));
+    }
+  }
+
+  public void testWhatTheNodeEndsIsNotSentAgain() throws Exception {
+    AtomicInteger requests = new AtomicInteger();
+    CountDownLatch second = new CountDownLatch(1);
+    try (FakeWorker worker =
+            new FakeWorker(
+                (path, out) -> {
+                  if (requests.incrementAndGet() == 1) {
+                    answerNothing(out);
+                  } else {
+                    second.countDown();
+                  }
+                });
+        WorkerHttp http = http(worker.address(), null)) {
+      assertEquals("{}", http.get("/v2").get(3, TimeUnit.MINUTES).json().toString());
+      CompletableFuture<?> unanswered = http.get("/v2");
+      assertTrue(second.await(3, TimeUnit.MINUTES));
+      http.disconnect();
+      assertThat(failure(unanswered), instanceOf(WorkerException.Gone.class));
+      assertEquals(2, requests.get());
+    }
+  }
+
+  public void testAHostIsLookedUpByAThreadThatMayWait() throws Exception {
+    TestCertificates certificates = new TestCertificates(createTempDir());
+    TestCertificates.Pem node = certificates.signed("node");
+    WorkerTls tls = new WorkerTls(certificates.ca(), node.certificate(), node.key());
+    Queue<Runnable> lookups = new ConcurrentLinkedQueue<>();
+    try (FakeWorker worker = secure(certificates.signed("worker"), certificates.ca());
+        WorkerHttp http = http("https://" + worker.address(), tls, lookups::add);
+        WorkerHttp nowhere = http("https://nowhere.invalid:1", tls, lookups::add);
+        FakeWorker other = new FakeWorker((path, out) -> answerNothing(out));
+        WorkerHttp beside = http(other.address(), null, lookups::add)) {
+      CompletableFuture<WorkerHttp.Reply> waits = http.get("/v2");
+      CompletableFuture<WorkerHttp.Reply> unknown = nowhere.get("/v2");
+      assertEquals("{}", beside.get("/v2").get(3, TimeUnit.MINUTES).json().toString());
+      assertEquals("a loopback address is none to look up", 2, lookups.size());
+      assertFalse(waits.isDone());
+      lookups.remove().run();
+      assertEquals("{}", waits.get(3, TimeUnit.MINUTES).json().toString());
+      lookups.remove().run();
+      assertThat(failure(unknown).getMessage(), containsString("UnknownHostException"));
+      assertEquals("{}", http.get("/v2").get(3, TimeUnit.MINUTES).json().toString());
+      assertEquals("the connection is kept", 0, lookups.size());
+    }
+  }
+
   /** A worker that loads what it is told to, and answers a job as a test says. */
   private FakeWorker loading(FakeWorker.Answer infer) throws IOException {
-    byte[] named = "{\"name\":\"crossmodal-worker\"}".getBytes(StandardCharsets.US_ASCII);
     byte[] held =
         "{\"version\":\"1\",\"precision\":\"fp32\",\"bytes\":1,\"devices\":[],\"trials\":[]}"
             .getBytes(StandardCharsets.US_ASCII);
@@ -155,17 +255,17 @@ public class HostileAnswersTests extends OpenSearchTestCase {
           if (path.endsWith("/infer")) {
             infer.write(path, out);
           } else {
-            FakeWorker.answer(out, "200 OK", "", path.endsWith("/load") ? held : named);
+            FakeWorker.answer(out, "200 OK", "", path.endsWith("/load") ? held : OURS);
           }
         });
   }
 
-  private NodeInference node(FakeWorker worker) {
+  private NodeInference node(FakeWorker... workers) {
     return new NodeInference(
         new ProcessEngine(
             new ModelCatalog(() -> List.of(MODEL)),
             TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
-            List.of(WorkerAddress.of(worker.address())),
+            Stream.of(workers).map(worker -> WorkerAddress.of(worker.address())).toList(),
             null,
             "node",
             helpers,
@@ -242,6 +342,75 @@ public class HostileAnswersTests extends OpenSearchTestCase {
         NodeInference node = node(worker)) {
       assertEquals(n, encode(node).get(3, TimeUnit.MINUTES).encoding().tokens().count());
       assertEquals(0, node.workers().get(0).badAnswers());
+    }
+  }
+
+  /** One that knows no binary tensors answers a large job in as long a JSON, and no longer one. */
+  public void testNumbersInJsonAreAsManyAsWereAskedFor() throws Exception {
+    ModelConfig config = MODEL.manifest().config();
+    TokenizedText text = MODEL.tokenizer().tokenize(WORDS);
+    int count = 1000;
+    Job<TokenizedText, Encoding> job =
+        new Job<>(
+            new Operation.EncodeTexts(null), Collections.nCopies(count, text), Deadline.none());
+    // As long as a float is where it is written as a float64 (Python does).
+    float value = -1.1754944e-38f;
+    InferMessage.Body given =
+        new InferMessage(
+                new JsonObject(),
+                List.of(
+                    filled("embedding", value, count, config.embeddingDimension()),
+                    filled("tokens", value, count, text.length(), config.hidden())))
+            .response(false);
+    byte[] body =
+        new String(given.json(), StandardCharsets.US_ASCII)
+            .replace(Float.toString(value), " " + (double) value)
+            .getBytes(StandardCharsets.US_ASCII);
+    long numbers = JobSender.numbers(job, config);
+    assertThat(body.length, greaterThan(InferMessage.LONGEST_JSON));
+    assertThat((long) body.length, lessThan(JobSender.longestAnswer(numbers, false)));
+    JobSender.complete(job, config, InferMessage.readResponse(body, -1, numbers));
+    assertEquals(value, job.result().join().get(count - 1).embedding()[0], 0);
+
+    byte[] many =
+        ("{\"outputs\":[" + "1,".repeat(body.length / 2)).getBytes(StandardCharsets.US_ASCII);
+    IllegalArgumentException refused =
+        expectThrows(
+            IllegalArgumentException.class, () -> InferMessage.readResponse(many, -1, numbers));
+    assertThat(refused.getMessage(), containsString("more values than the " + numbers));
+    refused =
+        expectThrows(
+            IllegalArgumentException.class, () -> InferMessage.readResponse(body, -1, numbers / 2));
+    assertThat(refused.getMessage(), containsString("has at most"));
+  }
+
+  public void testAWorkerThatLoadsForEverHoldsUpNobody() throws Exception {
+    ModelConfig config = MODEL.manifest().config();
+    int n = MODEL.tokenizer().tokenize(WORDS).length();
+    FakeWorker.Answer outputs =
+        outputs(
+            filled("embedding", 1, 1, config.embeddingDimension()),
+            filled("tokens", 1, 1, n, config.hidden()));
+    CountDownLatch ended = new CountDownLatch(1);
+    try (FakeWorker stuck =
+            new FakeWorker(
+                (path, out) -> {
+                  if (path.endsWith("/load")) {
+                    try {
+                      ended.await();
+                    } catch (InterruptedException e) {
+                      throw new IOException(e);
+                    }
+                  }
+                  FakeWorker.answer(out, "200 OK", "", OURS);
+                });
+        FakeWorker worker = loading(outputs);
+        NodeInference node = node(stuck, worker)) {
+      assertEquals(n, encode(node).get(3, TimeUnit.MINUTES).encoding().tokens().count());
+      assertEquals(0, node.workers().get(0).loads());
+      assertEquals(1, node.workers().get(1).loads());
+    } finally {
+      ended.countDown();
     }
   }
 

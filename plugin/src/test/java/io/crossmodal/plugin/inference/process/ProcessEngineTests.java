@@ -11,13 +11,16 @@ import static org.hamcrest.Matchers.instanceOf;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.fixtures.WorkerProcess;
 import io.crossmodal.model.fixtures.Zips;
 import io.crossmodal.model.inference.Deadline;
 import io.crossmodal.model.inference.Futures;
 import io.crossmodal.model.inference.InferenceException;
 import io.crossmodal.model.inference.InferenceSettings;
+import io.crossmodal.model.inference.PrecisionPolicy;
 import io.crossmodal.model.inference.engine.ModelEngine.WorkerStatus;
+import io.crossmodal.model.inference.protocol.InferMessage;
 import io.crossmodal.model.inference.registry.ModelCatalog;
 import io.crossmodal.model.inference.registry.ModelStatus;
 import io.crossmodal.model.inference.stats.InferenceStats.Counter;
@@ -36,6 +39,7 @@ import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -278,8 +282,14 @@ public class ProcessEngineTests extends OpenSearchTestCase {
                 WorkerProcess.fromClassPath(), directory.resolve("worker2"), second);
         NodeInference node = node(60_000, first, second)) {
       get(score(node, Deadline.none()));
-      assertEquals(1, node.workers().get(0).loads());
-      assertEquals(1, node.workers().get(1).loads());
+      assertBusy(
+          () -> {
+            // Nobody waited for the slower one.
+            assertEquals(1, node.workers().get(0).loads());
+            assertEquals(1, node.workers().get(1).loads());
+          },
+          60,
+          TimeUnit.SECONDS);
       List<CompletableFuture<Scores>> underWay = new ArrayList<>();
       for (int i = 0; i < 50; i++) {
         underWay.add(score(node, Deadline.none()));
@@ -336,6 +346,82 @@ public class ProcessEngineTests extends OpenSearchTestCase {
     }
   }
 
+  /** Who asks a worker what it holds, as an operator does. */
+  private final class Operator implements AutoCloseable {
+    private final EventLoopGroup group =
+        new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
+    private final WorkerHttp http;
+
+    private Operator(Path socket) throws Exception {
+      Path own = Files.createTempFile(directory, "own", "");
+      http =
+          new WorkerHttp(
+              WorkerAddress.of(socket.toString()),
+              new WorkerHttp.Trust(Files.getOwner(own).getName(), null),
+              group,
+              helpers);
+    }
+
+    private List<String> held() throws Exception {
+      InferMessage.Body none = new InferMessage.Body(new byte[0], List.of());
+      byte[] index = get(http.post("/v2/repository/index", none)).body();
+      List<String> held = new ArrayList<>();
+      JsonParser.parseString(new String(index, StandardCharsets.UTF_8))
+          .getAsJsonArray()
+          .forEach(model -> held.add(model.getAsJsonObject().get("name").getAsString()));
+      return held;
+    }
+
+    @Override
+    public void close() {
+      http.close();
+      group.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
+    }
+  }
+
+  public void testWhatIsLetGoWhileAWorkerIsSilentIsLetGoWhenItIsBack() throws Exception {
+    Path socket = socket("k");
+    try (WorkerProcess worker = worker(socket);
+        Operator operator = new Operator(socket);
+        NodeInference node = node(500, socket)) {
+      becomesServed(node);
+      assertEquals(List.of(ID), operator.held());
+      worker.freeze();
+      assertBusy(() -> assertEquals("unreachable", node.workers().get(0).state()));
+      node.models().unload(ID);
+      worker.thaw();
+      assertBusy(() -> assertEquals(List.of(), operator.held()), 60, TimeUnit.SECONDS);
+    }
+  }
+
+  public void testANodeThatIsStartedAgainHasItsFormerModelsLetGo() throws Exception {
+    Path socket = socket("l");
+    Files.createDirectories(directory);
+    ModelBundle micro =
+        TestBundles.write(TestModels.micro(), directory.resolve("micro.zip"), List.of("a b"));
+    try (WorkerProcess worker = worker(socket);
+        Operator operator = new Operator(socket)) {
+      // As the node has left it that was killed.
+      ByteArrayOutputStream zip = new ByteArrayOutputStream();
+      MODEL.writeUncompressedTo(zip);
+      String sha256 =
+          HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(zip.toByteArray()));
+      RemoteModel former = new RemoteModel(MODEL, sha256, PrecisionPolicy.FP32, any -> {});
+      byte[] request = former.request("node").toString().getBytes(StandardCharsets.UTF_8);
+      get(
+          operator.http.post(
+              former.loadPath(), request, new ByteArrayInputStream(zip.toByteArray())));
+      assertEquals(List.of(ID), operator.held());
+      try (NodeInference node = node(micro, "node", 60_000, socket)) {
+        get(node.encoding().encodeQuery(TestModels.ID, new QueryInput.Text("a b")));
+        assertBusy(
+            () -> assertEquals(List.of(TestModels.ID), operator.held()), 60, TimeUnit.SECONDS);
+      }
+      assertEquals("a node that stops in order takes its models along", List.of(), operator.held());
+      assertTrue(worker.process().isAlive());
+    }
+  }
+
   /** A model whose code loops for ever on a text of three tokens, as a driver may hang. */
   private static ModelBundle looping(Path directory) throws Exception {
     ByteArrayOutputStream zip = new ByteArrayOutputStream();
@@ -376,7 +462,7 @@ public class ProcessEngineTests extends OpenSearchTestCase {
     Files.createDirectories(directory);
     try (WorkerProcess worker = worker(socket, "--allow-foreign-code", "--hang-seconds", "2");
         NodeInference node = node(looping(directory), "node", 60_000, socket)) {
-      Throwable late = failure(score(node, Deadline.after(Duration.ofSeconds(20))));
+      Throwable late = failure(score(node, Deadline.after(Duration.ofSeconds(90))));
       assertThat(
           late,
           either(instanceOf(InferenceException.DeadlineExceeded.class))
@@ -399,7 +485,8 @@ public class ProcessEngineTests extends OpenSearchTestCase {
             new WorkerHttp(
                 WorkerAddress.of(socket.toString()),
                 new WorkerHttp.Trust("somebody-else", null),
-                group)) {
+                group,
+                helpers)) {
       Throwable refused = failure(http.get("/v2/health/live"));
       assertThat(refused, instanceOf(WorkerException.Gone.class));
       assertThat(refused.getMessage(), containsString("run the worker as the node's user"));
