@@ -71,7 +71,7 @@ export function archivesOf(mappings) {
             others,
           });
         } else {
-          note(others, field, mapping);
+          note(others, field, mapping.type, mapping.index !== false && mapping.doc_values !== false);
         }
       });
       return archives;
@@ -105,12 +105,16 @@ function collect(prefix, node, take) {
   }
 }
 
-/** @param {Others} others @param {string} field @param {any} mapping */
-function note(others, field, { type, index, doc_values: sorted }) {
+/**
+ * @param {Others} others
+ * @param {string} field
+ * @param {string} type
+ * @param {boolean} usable for search and grouping, which a field of the source alone is not
+ */
+function note(others, field, type, usable) {
   others.thumbnail ||= field === THUMBNAIL && type === "binary";
   const list = { keyword: "keywords", date: "dates", geo_point: "points", geo_shape: "shapes" }[type];
-  // What only the source has is neither searched nor grouped by.
-  if (list && index !== false && sorted !== false) {
+  if (list && usable) {
     /** @type {any} */ (others)[list].push(field);
   }
 }
