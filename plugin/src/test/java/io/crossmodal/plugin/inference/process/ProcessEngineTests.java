@@ -57,9 +57,11 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.test.OpenSearchTestCase;
 
 /** Against real workers, each in a process of its own. */
+@SuppressFileSystems("WindowsFS") // a bundle on its way is a file that is deleted while it is open
 public class ProcessEngineTests extends OpenSearchTestCase {
   private static final String ID = "scenes-tiny";
   private static final ModelBundle MODEL = ModelBundle.demo();
